@@ -37,7 +37,7 @@ struct actor {
 	void *state;
 	actor_ref ref;
 	enum actor_status status : 8;
-	/* One bit each, so that an actor with a family still fits into 424 bytes. */
+	/* One bit each, so that struct actor has no more than 424 bytes. */
 	bool internal : 1; /* does not keep the group running (the mailbox of a client) */
 	bool killed : 1;
 	bool starved : 1; /* will be killed: there was no memory for what it must be told (actor_starve) */
@@ -56,8 +56,8 @@ struct actor {
 	bool awaits_child : 1;    /* is parked until a child has ended */
 	bool owns_arg : 1;        /* init_arg is a copy, which is freed after init */
 	bool post_start_due : 1;  /* post_start comes next */
-	bool starts_later : 1;    /* init's return does not end the start: actor_start_ends() does */
-	bool has_started : 1;     /* the start is over, and was good */
+	bool starts_later : 1;    /* the start ends by actor_start_ends(), and not when init returns */
+	bool has_started : 1;     /* the start has succeeded */
 	bool ends_in_order : 1;   /* terminate runs after a kill, too; for the library's own actors */
 	bool has_inflows : 1;     /* it has opened streams (inflow.h) */
 	bool has_cancelled : 1;   /* calls in the mailbox may be cancelled (served.h) */
@@ -98,9 +98,9 @@ struct actor {
 };
 
 /*
- * How a supervisor of this group follows a child. The functions are called in the child's turn and must not
- * wait. ended() comes exactly once: when the names of @child are free, before monitors and links are told. It
- * may free the struct spawn_wait.
+ * How a supervisor of this group hears of a child. The functions are called in the child's turn and must not
+ * wait. ended() is called exactly once: after the names of @child are free, and before its monitors and links
+ * hear of the end. It may free the struct spawn_wait.
  */
 struct spawn_hooks {
 	void (*started)(struct spawn_wait *wait);
@@ -130,7 +130,7 @@ void actor_starved(
 	struct loop *loop, struct task *task); /* kills the actor: there is no memory for its stack */
 void actor_discard(
 	struct actor *self); /* frees the actor and runs none of its code: the group is being freed */
-/* All but supervised actors, which their supervisors stop. */
+/* Stops all actors but the supervised ones, which their supervisors stop. */
 void actors_stop_all(actor_group *group, const char *reason);
 /* The start of an actor that starts_later is over. @r: negative if it failed; the actor then has to end. */
 void actor_start_ends(struct actor *self, int r);

@@ -107,7 +107,7 @@ int actor_new(actor_group *group, const struct actor_behavior *behavior, const v
 	return 0;
 }
 
-/* Its supervisor stops it in the end of the group, or its parent, in order. */
+/* True when its supervisor or its parent stops it, in order, at the end of the group. */
 static bool actor_is_left_to_another(const struct actor *self)
 {
 	return actor_is_supervised(self) || (self->owned && !self->draining && family_parent(self));
@@ -158,7 +158,7 @@ void actor_start_ends(struct actor *self, int r)
 		actor_make_runnable(self);
 }
 
-/* What a supervisor starts in place of the actor finds its names free. */
+/* The names are free now, so a supervisor may start another actor in this one's place. */
 static void actor_tell_supervisor(struct actor *self, const struct actor_cause *cause)
 {
 	struct spawn_wait *wait = self->spawn_wait;
@@ -263,8 +263,7 @@ static void actor_end(struct actor *self, bool terminate)
 void actor_discard(struct actor *self)
 {
 	if (self->status == ACTOR_RUNNING && self->answering && !self->answering->answered)
-		served_end(
-			self->answering); /* it lies on the stack of the handler, which is given up below */
+		served_end(self->answering); /* it is on the stack of the handler, which is given up below */
 	self->status = ACTOR_ENDING;
 	self->spawn_wait = NULL;
 	if (self->ends_in_order)
@@ -354,7 +353,7 @@ static int actor_handle_call(struct actor *self, actor_msg *msg)
 		return 0;
 	}
 	if (self->has_cancelled && served_was_cancelled(self, msg)) {
-		self->group->stats.calls_expired++; /* the caller has said so */
+		self->group->stats.calls_expired++; /* the caller has cancelled it */
 		return 0;
 	}
 	/*
@@ -576,7 +575,7 @@ void actor_run(struct loop *loop, struct task *task)
 		}
 	}
 	if (self->post_start_due && !self->has_started) {
-		(void)actor_check_end(self); /* messages wait for post_start, an end does not */
+		(void)actor_check_end(self); /* a message waits for post_start, but an end does not */
 		return;
 	}
 	if (self->post_start_due)

@@ -196,8 +196,8 @@ static void from_answered(struct actor_from *from)
 }
 
 /*
- * A callee that is told that the time of its stream is over may end it before the caller's timer does. The
- * caller would take that for the end of a whole stream.
+ * True when the time of the stream is over. Then no answer is sent: the caller, whose timer may fire a little
+ * later, would take the answer for the end of a complete stream.
  */
 static bool from_is_late_stream(const struct actor_from *from)
 {
@@ -230,7 +230,7 @@ static int from_reply(struct actor_from *from, int error, const void *body, size
 	char text[128];
 
 	if (from->served.is_stream && from->served.starved)
-		error = -ENOMEM; /* it has fewer items than the callee meant to send */
+		error = -ENOMEM; /* an item of the stream was lost for want of memory */
 	switch (error) {
 	case 0:
 		if (!from_is_late_stream(from))

@@ -49,7 +49,7 @@ struct answer_to {
 	uint64_t id;
 	uint64_t way;                   /* the way by which the call came (peer_way()) */
 	const struct wire_trace *trace; /* NULL: none */
-	uint64_t n_items;               /* so many items were sent before the answer */
+	uint64_t n_items;               /* the number of items that were sent before the answer */
 };
 
 /* Answers a call with a result, one well-formed value. */

@@ -180,7 +180,7 @@ static void untold_keep(actor_group *group, const struct untold *words)
 	}
 }
 
-/* Tries all again for which there was no memory. Returns false if there still is none. */
+/* Sends again everything for which there was no memory. Returns false if there still is none. */
 static bool untold_retry(actor_group *group)
 {
 	struct uplink *uplink = &group->uplink;
@@ -243,7 +243,7 @@ void broker_tell_surely(actor_group *group, const char *method, const char *form
 	if (*format == 's')
 		snprintf(words.text, sizeof(words.text), "%s", va_arg(args, const char *));
 	va_end(args);
-	/* in order: what is said now goes after what was kept */
+	/* kept words go first, so that the order stays */
 	if (group->uplink.n_untold || group->uplink.unsent || untold_tell(group, &words) == -ENOMEM)
 		untold_keep(group, &words);
 }

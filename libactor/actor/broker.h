@@ -78,8 +78,8 @@ int broker_ask_wait_as(actor_group *group, struct actor *self, const char *metho
  */
 void broker_give_back(struct actor *self, const char *method, struct buf *args);
 /*
- * @self ends and had no memory for the arguments: waits a moment. Returns false when the actor should not try
- * again: the group ends, or there is not even memory to wait.
+ * @self ends, and there was no memory for the arguments: waits a moment. Returns false when the actor should
+ * not try again, since the group ends or there is not even memory to wait.
  */
 bool broker_wait_for_memory(struct actor *self);
 /*

@@ -325,7 +325,7 @@ static void call_show(const struct call *call, enum tap_path path, const struct 
 	taps_show(call->group, path, &frame);
 }
 
-/* A request that the runtime answers for @to; NULL: for the group (sys.c). */
+/* Starts a call of a request `$sys_…` to the actor @to; NULL: to the group (sys.c). */
 static int call_start_sys(struct call *call, struct actor *to, actor_ref from, struct wire_str method,
 	const void *args, size_t args_bytes)
 {

@@ -14,10 +14,10 @@ struct peer;
 
 struct call;
 
-/* What a call has that takes items (docs/protocol.md §3, Streams). */
+/* What only a call for a stream has (docs/protocol.md §3, Streams). */
 struct call_stream {
 	void (*item)(struct call *call, actor_msg *take_item);
-	struct wire_credit credit; /* as the callee was told */
+	struct wire_credit credit; /* all credit that the callee was told of */
 	struct wire_credit came;
 };
 
@@ -62,13 +62,13 @@ int call_start(struct call *call, actor_group *group, struct actor *caller, cons
 int call_start_stream(struct call *call, struct call_stream *stream, actor_group *group, struct actor *caller,
 	const struct wire_dest *to, struct wire_str method, const void *args, size_t args_bytes,
 	int64_t deadline_ns);
-/* The callee is told. done() does not run; a late answer is dropped. */
+/* Ends the call and tells the callee. done() does not run; a late answer is dropped. */
 void call_cancel(struct call *call);
-void call_give_up(struct call *call, int error); /* the callee is told, and the call ends with @error */
+void call_give_up(struct call *call, int error); /* tells the callee; the call ends with @error */
 void call_give_credit(struct call *call, struct wire_credit credit);
-/* An item came, which @call takes. */
+/* Gives an item that has come to @call. */
 void call_item(struct call *call, actor_msg *take_item);
-/* Whether @call takes an item with its credit. */
+/* True if @call takes items, and has credit for one. */
 bool call_takes_item(const struct call *call);
 void call_finish(struct call *call, int error, actor_msg *take_reply);
 /*

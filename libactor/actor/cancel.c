@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a callee hears of the caller that gives up, or that gives credit. It may ask, and it may be told: by a
- * token in its mailbox that was made before, so that telling needs no memory.
+ * How an actor hears that the caller of a call has given up, or has given credit. It may ask
+ * (actor_call_cancelled()), or have a function called. For the function a message (the token) is made in
+ * advance, so no memory is needed when the caller gives up.
  */
 #include "libactor/actor/cancel.h"
 
@@ -46,7 +47,8 @@ static int cancel_watch(actor *self, actor_from *kept, enum served_event event,
 	}
 	from->served.events[event].told = told;
 	from->served.events[event].arg = arg;
-	if (event == SERVED_CANCEL && served_is_over(from)) { /* nobody will tell it later */
+	if (event == SERVED_CANCEL &&
+		served_is_over(from)) { /* the caller has given up before: no event follows */
 		mailbox_push(self, from->served.events[event].token);
 		from->served.events[event].token = NULL;
 	}

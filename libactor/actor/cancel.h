@@ -3,5 +3,8 @@
 
 #include "actor/actor.h"
 
-/* Calls what the actor gave to actor_call_on_cancel() or actor_stream_on_credit(), if the call is open. */
+/*
+ * Handles @token: calls the function that the actor gave to actor_call_on_cancel() or
+ * actor_stream_on_credit(), if the call is open.
+ */
 int cancel_handle(actor *self, const actor_msg *token);

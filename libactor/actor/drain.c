@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Draining. A mark behind the messages that wait says where the work ends. Without a mark the actor would end
- * when its mailbox is empty, and that may never be, since the runtime's own messages (timers, DOWNs, answers)
- * still come.
+ * Draining. A mark is put behind the messages that wait; the actor ends when it gets the mark. It could not
+ * end when its mailbox is empty, because the mailbox may never be empty: the runtime's own messages (timers,
+ * DOWNs, answers) still come.
  */
 #include "libactor/actor/drain.h"
 

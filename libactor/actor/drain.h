@@ -5,6 +5,6 @@ struct actor;
 
 /*
  * From now on the actor takes no casts and calls. It handles those that it has, and then ends with the reason
- * `normal`. A stop or kill still counts. Does nothing for an actor that drains, or that is to end, already.
+ * `normal`. A stop or a kill ends it earlier. Nothing happens if the actor already drains or is to end.
  */
 void actor_request_drain(struct actor *self);

@@ -76,7 +76,7 @@ void actor_request_kill(struct actor *self)
 {
 	if (self->killed && self->status != ACTOR_ENDING)
 		return;
-	self->killed = true; /* who ends already ends by its own cause, but kills the children that it owns */
+	self->killed = true; /* an actor that is ending already keeps its cause, but kills its children */
 	if (self->status != ACTOR_ENDING) {
 		ending_drop_cause(self);
 		ending_set_cause(self, "killed");

@@ -69,7 +69,7 @@ int family_wait(struct actor *self, uint64_t serial, int64_t deadline_ns)
 	return actor_find(self->group, serial) ? r : 0;
 }
 
-/* A child that drains outlives its parent, since it was asked to finish its work. */
+/* The youngest child that is to end with @self. Not one that drains: it is to finish its work. */
 static struct actor *family_next_owned(const struct actor *self)
 {
 	struct actor *child = family_youngest(self);
@@ -99,7 +99,8 @@ void family_end(struct actor *self)
 		if (!kill) {
 			actor_request_stop(child, "shutdown");
 			r = family_wait(self, serial, stop_deadline(child));
-			kill = r == -ECANCELED; /* the parent was killed meanwhile: its other children, too */
+			/* @self was killed meanwhile, so its other children are killed, too. */
+			kill = r == -ECANCELED;
 			if (r == 0)
 				continue;
 		}

@@ -26,13 +26,12 @@ static inline struct actor *family_older(const struct actor *child)
 }
 
 void family_born(struct actor *parent, struct actor *child);
-void family_leave(struct actor *self); /* it is over: also its children have no parent any more */
-/*
- * Parks @self until its child @serial is over. Returns 0, -ETIMEDOUT, or the error of a park.
- */
+void family_leave(struct actor *self); /* @self is over; its children have no parent after this */
+/* Parks @self until its child @serial is over. Returns 0, -ETIMEDOUT, or the error of actor_park(). */
 int family_wait(struct actor *self, uint64_t serial, int64_t deadline_ns);
 /*
- * @self ends: stops the children that it owns, the youngest first, each when the one before is over; kills
- * them if @self was killed. Children that drain, and those that it does not own, go on without a parent.
+ * @self ends. The children that it owns are stopped one after the other, the youngest first. If @self was
+ * killed, they are killed in the same order. Children that drain, and children that @self does not own, go on
+ * without a parent.
  */
 void family_end(struct actor *self);

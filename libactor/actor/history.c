@@ -68,7 +68,7 @@ int history_keep(struct actor *self, uint64_t n)
 	return 0;
 }
 
-/* Copies what has room, up to the end of a character of UTF-8. */
+/* Copies as many whole characters of UTF-8 as there is room for. */
 static void method_copy(char to[HISTORY_METHOD_BYTES], const char *method)
 {
 	size_t n = strnlen(method, HISTORY_METHOD_BYTES);

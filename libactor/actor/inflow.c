@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Streams, at the caller's end. A stream is a call with items before its answer; the call is its end, so a
- * stream ends exactly once, whatever dies. The caller's window bounds what waits here: the callee gets credit
- * for new items only as items are taken.
+ * Streams, at the caller's end. A stream is a call with items before its answer. The stream ends when the
+ * call ends, and a call ends exactly once, whatever dies. The window bounds how many items wait here: the
+ * callee gets credit for new items only when items are taken.
  */
 #include "libactor/actor/inflow.h"
 
@@ -159,7 +159,7 @@ void inflows_deinit(actor_group *group)
 
 /* ---- taking ---- */
 
-/* Is so little credit left that the callee should get more? */
+/* True when so little credit is left that the callee should get more. */
 static bool runs_low(uint64_t credit, uint64_t taken, uint64_t window)
 {
 	return credit <= taken || credit - taken <= window / 2;
@@ -179,7 +179,7 @@ static void inflow_took(struct inflow *stream, const actor_msg *item)
 	call_give_credit(&stream->call, credit);
 }
 
-/* Takes what is there: 1, an item; 0 or an error: the end, and the stream is freed; -EAGAIN: nothing. */
+/* Takes what has come. 1: an item. -EAGAIN: nothing. 0 or another error: the end, and the stream is freed. */
 static int inflow_take(struct inflow *stream, actor_msg **ret_msg)
 {
 	struct list *node = list_pop(&stream->items);
@@ -239,7 +239,7 @@ int inflow_handle(struct actor *self, const actor_msg *msg)
 	void *arg;
 	int r;
 
-	if (!stream) /* it was cancelled */
+	if (!stream) /* it was cancelled during the wait */
 		return 0;
 	on_item = stream->on_item;
 	arg = stream->arg;

@@ -156,7 +156,7 @@ static struct posted *inlet_shift(actor_inlet *inlet)
 	return first;
 }
 
-/* Returns 0, -EAGAIN when there is no room, or -ENOMEM. @last: there is room in any case. */
+/* Returns 0, -EAGAIN when the mailbox has no room, or -ENOMEM. @last: does not look at the room. */
 static int inlet_cast(actor_inlet *inlet, const struct posted *posted, bool last)
 {
 	const char *method = posted->method_bytes ? posted->data : inlet->method;

@@ -11,7 +11,7 @@
 struct actor;
 struct peer;
 
-/* An actor that is parked until what it monitors has ended. */
+/* For an actor that is parked until the monitored actor has ended. */
 struct monitor_wait {
 	bool done;
 	struct actor_cause cause;

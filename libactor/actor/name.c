@@ -24,7 +24,7 @@
 #include "libactor/util/clock.h"
 
 #define WAIT_MAX_MS   (24 * 3600 * 1000) /* the broker has the same limit */
-#define HEARD_SOON_MS 5                  /* the broker will hear of a death of which we have heard */
+#define HEARD_SOON_MS 5 /* this group has heard of a death of which the broker has not heard yet */
 
 /* Keeps the broker's answer to a `whereis` at once, because a change may come right behind it. */
 static void name_answered(struct broker_request *request, const actor_msg *reply)
@@ -79,8 +79,8 @@ static bool name_known(actor_group *group, const char *name, actor_ref *ret)
 }
 
 /*
- * @args: of `whereis`. Returns -ESRCH when no actor has the name, and -ESTALE when the broker has not heard
- * yet that the owner has ended, of which we know.
+ * @args: the arguments of `whereis`. Returns -ESRCH when no actor has the name, and -ESTALE when the answer
+ * names an actor of which this group knows that it has ended, and the broker does not know it yet.
  */
 static int name_ask(
 	actor_group *group, struct actor *self, struct buf *args, int64_t timeout_ms, actor_ref *ret)

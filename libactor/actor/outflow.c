@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Streams, at the callee's end: a call that is answered many times before its end. The end is the answer, so
- * all that holds for answers holds for it (answer.c). Here is what comes before: items, as the caller's
- * credit allows.
+ * Streams, at the callee's end. A stream is a call with items before its answer. The answer ends the stream,
+ * and is sent as any answer (answer.c). This file sends the items, as far as the caller's credit allows.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -33,7 +32,7 @@ static int64_t sooner_ns(int64_t deadline_ns, int64_t deadline_us)
 	return deadline_ns < other_ns ? deadline_ns : other_ns;
 }
 
-/* The link on which an item would have to wait; NULL: none. */
+/* The link that has no room for an item; NULL: there is room. */
 static struct peer *full_link(const struct actor_from *from)
 {
 	struct peer *peer = NULL;
@@ -44,8 +43,9 @@ static struct peer *full_link(const struct actor_from *from)
 }
 
 /*
- * Waits until an item may be sent: until there is credit, and until the link has room, since a caller may
- * give more credit than a link should hold. The wait may outlive the call, which is then looked for again.
+ * Waits until an item may be sent: until there is credit and the link has room. The link is looked at too,
+ * since a caller may give more credit than a link should hold. The call may end during the wait, so it is
+ * looked up again after each wait.
  */
 static int outflow_ready(struct actor *self, actor_from *to, int64_t timeout_ms, struct actor_from **ret)
 {

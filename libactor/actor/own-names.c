@@ -428,8 +428,8 @@ static uint32_t names_put_first(const struct actor *self, struct buf *args)
 }
 
 /*
- * The same, and the names are not ours any more: a broker that comes while the actor waits is not told of
- * them.
+ * The same, and removes the names from the group's table, so that a new broker, which may come while the
+ * actor waits, does not hear of them.
  */
 static void names_take_out(struct actor *self, struct buf *args)
 {

@@ -64,7 +64,7 @@ int send_ready(actor_group *group, struct actor *self, const struct wire_dest *t
 int send_ready_to_call(actor_group *group, struct actor *self, const struct wire_dest *to, const char *method,
 	int64_t deadline_ns)
 {
-	/* its group may have said that the actor takes nothing, but that is about its mailbox */
+	/* a pause of the actor alone is about its mailbox, which such a request does not enter */
 	const struct wire_dest its_group = {.ref = {to->ref.node, to->ref.group, 0}};
 
 	if (!method || !sys_is_request(wire_cstr(method)) || to->name.s)

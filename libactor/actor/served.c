@@ -12,7 +12,8 @@
 #include "libactor/util/clock.h"
 #include "libactor/util/slots.h"
 
-#define EARLY_MAX 1024u /* cancels of calls that still wait in mailboxes; the oldest makes room */
+#define EARLY_MAX                                                                                            \
+	1024u /* noted cancels of calls that wait in mailboxes; beyond this the oldest is forgotten */
 
 struct early {
 	struct hash_node node;
@@ -165,7 +166,7 @@ static void served_is_cancelled(struct actor_from *from)
 {
 	from->served.cancelled = true;
 	if (!from->served.is_stream && !from->kept_id)
-		return; /* its handler runs, and may ask */
+		return; /* its handler runs, and may ask actor_call_cancelled() */
 	served_unlist(from);
 	served_wake(from);
 	served_tell(from, SERVED_CANCEL);
@@ -179,7 +180,7 @@ static void early_note(actor_group *group, uint64_t caller_group, uint64_t id)
 	if (!early) {
 		early = group->served_early = calloc(1, sizeof(*early));
 		if (!early)
-			return; /* a cancel is a hint: the call is handled, and its answer dropped */
+			return; /* the call is handled all the same, and its answer dropped */
 		hash_init(&early->table);
 	}
 	entry = &early->entries[early->next++ % EARLY_MAX];
@@ -191,7 +192,7 @@ static void early_note(actor_group *group, uint64_t caller_group, uint64_t id)
 		hash_insert(&early->table, &entry->node, hash_of_pair(&early->table, caller_group, id)) == 0;
 }
 
-/* @id is open, and waits for @to to handle it. */
+/* Notes that @id, which waits in the mailbox of @to, was cancelled. */
 static void served_note(struct actor *to, uint64_t caller_group, uint64_t id)
 {
 	to->has_cancelled = true;

@@ -17,7 +17,7 @@
 
 #define OPTIONS_FIRST_BYTES sizeof(struct actor_spawn_options) /* the size in version 0.1 */
 
-/* Called before the child runs, so that its end is never missed. */
+/* Makes link and monitor before the child runs, so that its end is never missed. */
 static int spawn_tie(struct actor *self, struct actor *child, bool link, uint64_t *ret_monitor)
 {
 	struct monitor *monitor;
@@ -57,7 +57,7 @@ static int spawn_wait_for(struct actor *self, struct actor *child, int64_t deadl
 		if (wait.done)
 			break;
 		if (r == -ETIMEDOUT) {
-			/* The names that it has taken must be free before the spawner is told. */
+			/* The names that the child has taken must be free before the spawner hears of it. */
 			late = true;
 			deadline_ns = NEVER_NS;
 			actor_request_kill(child);
@@ -70,7 +70,7 @@ static int spawn_wait_for(struct actor *self, struct actor *child, int64_t deadl
 	return late && wait.result < 0 ? -ETIMEDOUT : wait.result;
 }
 
-/* init may run when the caller's argument is gone. */
+/* Copies the argument: init of an instant child runs when the caller's own may be gone. */
 static int spawn_keep_arg(struct actor *child, const struct actor_spawn_options *options)
 {
 	void *copy;

@@ -55,8 +55,8 @@ uint32_t stash_count(const struct actor *self)
 }
 
 /*
- * The message is now a plain cast, or a call. The id of a timer or a descriptor says that the runtime has
- * something to do when the cast was handled, and that has been done.
+ * Puts the message aside. The message of a timer or a descriptor becomes a plain cast: by its id the runtime
+ * would do again what it has to do after such a cast, when the cast is handled the second time.
  */
 void stash_take(struct actor *self, actor_msg *take)
 {
@@ -97,7 +97,7 @@ int actor_stash(actor *self, const actor_msg *msg)
 		return -EBUSY;
 	self->stashes = true;
 	if (msg->kind == MSG_CALL) {
-		self->answering->answered = true; /* whoever gets the message the next time answers */
+		self->answering->answered = true; /* the handler that gets the message next answers it */
 		served_put_back(self->answering);
 	}
 	return 0;
@@ -114,7 +114,7 @@ int actor_unstash_all(actor *self)
 	list_splice(&stash->messages, &self->mailbox.messages);
 	list_splice(&self->mailbox.messages, &stash->messages);
 	stash->n_messages = stash->n_bytes = 0;
-	if (!self->stashes) { /* otherwise the handled message goes into it yet */
+	if (!self->stashes) { /* else the message that is being handled will still be put into it */
 		self->has_stash = false;
 		hash_remove(&self->group->stashes, &stash->node);
 		free(stash);

@@ -11,12 +11,13 @@
 struct actor;
 
 struct stash {
-	struct hash_node node; /* group->stashes: few actors have one, and no other shall be larger for it */
+	struct hash_node
+		node; /* in group->stashes, and not in struct actor, because few actors have a stash */
 	uint64_t serial;
 	struct list messages; /* actor_msg.link, the oldest first */
 	uint32_t n_messages;
 	uint32_t n_bytes;
 };
 
-void stash_take(struct actor *self, actor_msg *take); /* the handler that has put it aside is over */
+void stash_take(struct actor *self, actor_msg *take); /* called when the handler that put it aside is over */
 uint32_t stash_count(const struct actor *self);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Answers the requests `$sys_…`. Who may call an actor may ask them, as it may stop and kill the actor; only
- * a daemon's service actor is not suspended, because all other processes depend on it.
+ * Answers the requests `$sys_…`. Every actor that may call an actor may make them; it may stop and kill that
+ * actor, too. A daemon's service actor refuses only to be suspended: all other processes depend on it.
  */
 #include "libactor/actor/sys.h"
 
@@ -22,7 +22,7 @@
 
 #define ACTORS_DEFAULT  1000u
 #define ACTORS_MAX      4096u
-#define LIST_BYTES_MAX  (1u << 20) /* of one answer, which ends behind the actor that goes beyond this */
+#define LIST_BYTES_MAX  (1u << 20) /* of one answer; the actor that goes beyond this is its last */
 #define NAMES_SHOWN_MAX 16u        /* of one actor */
 #define REFS_SHOWN_MAX  1000u      /* of one actor: links, monitors, watchers */
 #define STATES_WAIT_MAX 64u        /* `$sys_state` that a mailbox takes beyond its limit */
@@ -47,7 +47,7 @@ static const char *status_word(const struct actor *self)
 	return list_is_empty(&self->mailbox.messages) ? "idle" : "runnable";
 }
 
-/* In what the actor waits inside a handler. NULL: it does not. */
+/* What the actor waits for inside a handler. NULL: it does not wait. */
 static const char *wait_word(const struct actor *self)
 {
 	if (!self->task.stack || self->task.woken)
@@ -112,7 +112,7 @@ static void put_ties(struct buf *out, const struct actor *self)
 		n_watchers++;
 	put_uint(out, "links", n_links);
 	put_uint(out, "monitors", n_monitors);
-	/* the half of a link that the other end has is a watcher here */
+	/* n_watchers counts the other halves of links, too */
 	put_uint(out, "watchers", n_watchers > n_links ? n_watchers - n_links : 0);
 }
 
@@ -145,7 +145,7 @@ static void put_status(struct buf *out, const struct actor *self)
 
 /* ---- the requests ---- */
 
-/* The refs of what @self monitors or is linked with. */
+/* The refs that @self is linked with, or, without @links, monitors. */
 static void put_targets(struct buf *out, const char *key, const struct actor *self, bool links)
 {
 	uint32_t n = 0;
@@ -206,8 +206,8 @@ static void status_put(struct buf *out, const struct actor *self)
 }
 
 /*
- * [max, after], both optional. The list is cut where an answer has enough bytes. Then it ends with a uint, to
- * be given as @after.
+ * The arguments are [max, after], both optional. A list that has max actors or enough bytes is cut. Then it
+ * ends with a uint, which is the `after` of the next request.
  */
 static int actors_put(struct buf *out, actor_group *group, const actor_msg *msg)
 {
@@ -248,7 +248,7 @@ static int actors_put(struct buf *out, actor_group *group, const actor_msg *msg)
 	return 0;
 }
 
-/* The answer is the method whose handler goes on until it returns, or nil: nothing runs any more. */
+/* The answer is the method whose handler still runs, and is not interrupted; nil: no handler runs. */
 static int suspend(struct buf *out, struct actor *self)
 {
 	if (self->group->is_service || self->internal)
@@ -322,7 +322,7 @@ static const char *error_name(int r)
 	}
 }
 
-/* Takes @msg. Its target is @self; NULL: the group. */
+/* Answers @msg, and frees it. @self: the actor that was asked; NULL: the group. */
 static void answer(actor_group *group, struct actor *self, actor_msg *msg)
 {
 	struct answer_to to = {msg->sender, msg->id, msg->way, msg_trace(msg)};

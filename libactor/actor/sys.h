@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The requests `$sys_…` (docs/protocol.md §3), which the runtime answers for every actor without its help: an
- * actor that is suspended, waits inside a handler, or has a full mailbox is answered for all the same. Such a
- * call goes past the mailbox, into group->sys_asked, and is answered at the end of the loop's turn. Only
- * `$sys_state` runs code of the actor, and goes to the front of its mailbox.
+ * The requests `$sys_…` (docs/protocol.md §3). The runtime answers them for every actor, without the help of
+ * the actor: also when the actor is suspended, waits inside a handler, or has a full mailbox. Such a call
+ * does not go into the mailbox, but into group->sys_asked, and is answered at the end of the loop's turn.
+ * Only `$sys_state` runs code of the actor: it is put at the front of the mailbox.
  */
 #pragma once
 
@@ -23,7 +23,7 @@ static inline bool sys_is_request(struct wire_str method)
 {
 	return __builtin_expect(method_is_sys(method.s, method.len), 0);
 }
-/* The request is answered in a turn of the actor, so a circle of callers would never end. */
+/* The request needs a turn of the actor, so a circle of callers would wait for ever. */
 static inline bool sys_needs_turn(struct wire_str method)
 {
 	return method.len == sizeof(METHOD_SYS_STATE) - 1 &&
