@@ -275,8 +275,8 @@ int send_call_msg(actor_group *group, struct actor *self, const struct wire_dest
 	return call_wait(group, self, to, wire_cstr(method), body, body_bytes, deadline_ns, ret_msg);
 }
 
-int send_call_for_other(
-	actor *self, actor_ref ref, const char *method, const actor_msg *args, actor_msg **ret_msg)
+int send_call_for_other(actor *self, actor_ref ref, const char *method, const actor_msg *args, bool *ret_sent,
+	actor_msg **ret_msg)
 {
 	const struct wire_dest to = {.ref = ref};
 	const uint8_t *body = NULL;
@@ -284,6 +284,7 @@ int send_call_for_other(
 	int r;
 
 	*ret_msg = NULL;
+	*ret_sent = false;
 	r = post_check_method(method);
 	if (r == 0 && args)
 		r = msg_take_body(args, BODY_ARGS, &body, &body_bytes);
@@ -292,7 +293,7 @@ int send_call_for_other(
 	if (r < 0)
 		return r;
 	return call_wait_keeping_errors(
-		self->group, self, &to, wire_cstr(method), body, body_bytes, NEVER_NS, ret_msg);
+		self->group, self, &to, wire_cstr(method), body, body_bytes, NEVER_NS, ret_sent, ret_msg);
 }
 
 int actor_cast(actor *self, actor_dest to, const char *method, const char *format, ...)

@@ -73,9 +73,10 @@ int send_call_msg(actor_group *group, struct actor *self, const struct wire_dest
  * A call for an actor that passes answers on, as a pool does. The reply of a named error is kept even if the
  * name is one of the runtime's, because the callee may have the error from another actor. The result is still
  * the errno of that name. -ESRCH: the call reached no actor. -ENXIO: the callee has answered `noproc`.
+ * *ret_sent: the call has left; -ENOMEM then means that its answer is not heard.
  */
-int send_call_for_other(
-	actor *self, actor_ref ref, const char *method, const actor_msg *args, actor_msg **ret_msg);
+int send_call_for_other(actor *self, actor_ref ref, const char *method, const actor_msg *args, bool *ret_sent,
+	actor_msg **ret_msg);
 
 /* Lets others run until then: parks @self, or pumps if @self is NULL. Returns 0, -ECANCELED or -EDEADLK. */
 int send_wait_until(actor_group *group, struct actor *self, int64_t until_ns);

@@ -492,7 +492,7 @@ static bool call_wait_is_done(void *arg)
 }
 
 static int wait_for_answer(actor_group *group, struct actor *self, const struct wire_dest *to,
-	struct wire_str method, const void *args, size_t args_bytes, int64_t deadline_ns, bool keeps_errors,
+	struct wire_str method, const void *args, size_t args_bytes, int64_t deadline_ns, bool *ret_sent,
 	actor_msg **ret_msg)
 {
 	/* Not zeroed: call_start() sets the fields that are not set here. */
@@ -500,7 +500,7 @@ static int wait_for_answer(actor_group *group, struct actor *self, const struct 
 	int r;
 
 	wait.call.done = call_wait_done;
-	wait.call.keeps_errors = keeps_errors;
+	wait.call.keeps_errors = ret_sent != NULL;
 	wait.call.said_noproc = false;
 	wait.done = false;
 	wait.error = 0;
@@ -514,6 +514,8 @@ static int wait_for_answer(actor_group *group, struct actor *self, const struct 
 	r = call_start(&wait.call, group, self, to, method, args, args_bytes, deadline_ns);
 	if (r < 0)
 		return r;
+	if (ret_sent)
+		*ret_sent = true;
 	if (self) {
 		while (!wait.done) {
 			self->waiting_call = &wait.call;
@@ -541,11 +543,12 @@ static int wait_for_answer(actor_group *group, struct actor *self, const struct 
 int call_wait(actor_group *group, struct actor *self, const struct wire_dest *to, struct wire_str method,
 	const void *args, size_t args_bytes, int64_t deadline_ns, actor_msg **ret_msg)
 {
-	return wait_for_answer(group, self, to, method, args, args_bytes, deadline_ns, false, ret_msg);
+	return wait_for_answer(group, self, to, method, args, args_bytes, deadline_ns, NULL, ret_msg);
 }
 
 int call_wait_keeping_errors(actor_group *group, struct actor *self, const struct wire_dest *to,
-	struct wire_str method, const void *args, size_t args_bytes, int64_t deadline_ns, actor_msg **ret_msg)
+	struct wire_str method, const void *args, size_t args_bytes, int64_t deadline_ns, bool *ret_sent,
+	actor_msg **ret_msg)
 {
-	return wait_for_answer(group, self, to, method, args, args_bytes, deadline_ns, true, ret_msg);
+	return wait_for_answer(group, self, to, method, args, args_bytes, deadline_ns, ret_sent, ret_msg);
 }

@@ -90,5 +90,5 @@ int call_wait(actor_group *group, struct actor *self, const struct wire_dest *to
 	const void *args, size_t args_bytes, int64_t deadline_ns, actor_msg **ret_msg);
 /* The same, but *ret_msg is set for every reply, also if the error's name is one of the runtime's. */
 int call_wait_keeping_errors(actor_group *group, struct actor *self, const struct wire_dest *to,
-	struct wire_str method, const void *args, size_t args_bytes, int64_t deadline_ns,
+	struct wire_str method, const void *args, size_t args_bytes, int64_t deadline_ns, bool *ret_sent,
 	actor_msg **ret_msg);

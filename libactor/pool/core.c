@@ -6,8 +6,10 @@
 
 #define NS_PER_MS INT64_C(1000000)
 /* how long to wait for a worker that neither answers nor ends */
-#define CAUSE_WAIT_NS     (2000 * NS_PER_MS)
-#define KILL_AGAIN_NS     (5000 * NS_PER_MS)
+#define CAUSE_WAIT_NS (2000 * NS_PER_MS)
+#define KILL_AGAIN_NS (5000 * NS_PER_MS)
+/* how long a worker gets no job, and no command, after one did not reach it for want of memory */
+#define REST_NS           (100 * NS_PER_MS)
 #define RETRY_MIN_MS      10
 #define RETRY_MAX_MS      60000
 #define RETRY_UNKNOWN_MS  100
@@ -40,6 +42,8 @@ static void worker_watch(struct core *core, struct worker *worker)
 		if (first->limit_ns)
 			at_ns = worker->first_since_ns + first->limit_ns;
 	}
+	if (worker->rests_until_ns && worker->rests_until_ns < at_ns)
+		at_ns = worker->rests_until_ns;
 	worker_arm(core, worker, at_ns);
 }
 
@@ -48,7 +52,7 @@ static void worker_watch(struct core *core, struct worker *worker)
 static bool worker_takes(const struct core *core, const struct worker *worker)
 {
 	return worker->state == WORKER_UP && !worker->down && !worker->stuck && !worker->n_broken &&
-	       worker->n_running < core->settings.pipeline;
+	       !worker->rests_until_ns && worker->n_running < core->settings.pipeline;
 }
 
 static void worker_line_up(struct core *core, struct worker *worker)
@@ -504,6 +508,7 @@ void core_worker_up(struct core *core, uint32_t number, int64_t now_ns)
 	worker->state = WORKER_UP;
 	worker->down = worker->stuck = worker->told_stuck = false;
 	worker->up_since_ns = now_ns;
+	worker->rests_until_ns = 0;
 	if (!worker_is_wanted(core, worker))
 		worker->leaving = true;
 	core_expire(core, now_ns);
@@ -671,7 +676,84 @@ void core_broken(struct core *core, struct job *job, bool not_begun, int64_t now
 	worker_settle(core, worker, now_ns);
 }
 
+/* The worker is as it was before @job was given to it. */
+static void worker_rests(struct core *core, struct worker *worker, bool job_was_first, int64_t now_ns)
+{
+	worker->rests_until_ns = now_ns + REST_NS;
+	if (job_was_first) {
+		worker->first_since_ns = now_ns;
+		worker->told_stuck = false;
+	}
+	worker_line_up(core, worker);
+	if (worker->state == WORKER_UP && !worker->down && !worker->stuck)
+		worker_watch(core, worker);
+	worker_rest(core, worker);
+	worker_settle(core, worker, now_ns);
+	core_dispatch(core, now_ns);
+	core_check_over(core);
+}
+
+void core_unsent(struct core *core, struct job *job, int64_t now_ns)
+{
+	struct worker *worker = job->worker;
+	bool first = worker->running.next == &job->link;
+
+	if ((job->state != JOB_RUNNING && job->state != JOB_GIVEN) || job->broken)
+		return;
+	job_failed(core, job, false, now_ns);
+	worker_rests(core, worker, first, now_ns);
+}
+
+void core_unheard(struct core *core, struct job *job, int64_t now_ns)
+{
+	struct worker *worker = job->worker;
+	bool first = worker->running.next == &job->link;
+
+	if ((job->state != JOB_RUNNING && job->state != JOB_GIVEN) || job->broken)
+		return;
+	if (job->retries) {
+		job_failed(core, job, true, now_ns);
+	} else {
+		job_take_back(core, job);
+		job_end(core, job, ACTOR_POOL_NO_MEMORY, now_ns);
+	}
+	worker_rests(core, worker, first, now_ns);
+}
+
+void core_untold(struct core *core, uint32_t number, enum core_action_kind kind, int64_t now_ns)
+{
+	const struct actor_cause cause = {.reason = "noproc", .text = "there is no memory to start it"};
+	struct worker *worker = number < core->n_workers ? core->workers[number] : NULL;
+
+	if (!worker)
+		return;
+	if (kind == CORE_START && worker->state == WORKER_STARTING)
+		core_worker_down(core, number, &cause, now_ns);
+	else if (kind == CORE_STOP && worker->state == WORKER_ENDING && !worker->down)
+		worker_arm(core, worker, now_ns + REST_NS);
+	/* the timer of a kill is armed already */
+}
+
 /* ---- time ---- */
+
+/* The worker may have memory again. Returns whether that is all for which its timer was armed. */
+static bool worker_goes_on(struct core *core, struct worker *worker, int64_t now_ns)
+{
+	const struct job *first = container_of(worker->running.next, struct job, link);
+
+	if (!worker->rests_until_ns || worker->rests_until_ns > now_ns)
+		return false;
+	worker->rests_until_ns = 0;
+	if (worker->stuck || worker->n_broken)
+		return false;
+	if (worker->n_running && !worker->told_stuck && first->limit_ns &&
+		worker->first_since_ns + first->limit_ns <= now_ns)
+		return false;
+	worker_watch(core, worker);
+	worker_feed(core, worker, now_ns);
+	core_dispatch(core, now_ns);
+	return true;
+}
 
 static void worker_time(struct core *core, struct worker *worker, int64_t now_ns)
 {
@@ -679,7 +761,9 @@ static void worker_time(struct core *core, struct worker *worker, int64_t now_ns
 		worker_start(core, worker);
 		return;
 	}
-	if (worker->state != WORKER_UP || worker->down)
+	if (worker->state == WORKER_ENDING && !worker->down)
+		worker_command(core, worker, CORE_STOP);
+	if (worker->state != WORKER_UP || worker->down || worker_goes_on(core, worker, now_ns))
 		return;
 	if (worker->stuck || worker->n_broken) {
 		worker_command(core, worker, CORE_KILL);
@@ -690,8 +774,11 @@ static void worker_time(struct core *core, struct worker *worker, int64_t now_ns
 		return;
 	worker->told_stuck = true;
 	worker_command(core, worker, CORE_STUCK);
-	if (core->settings.spare_stuck)
+	if (core->settings.spare_stuck) {
+		worker_watch(core, worker);
+		worker_feed(core, worker, now_ns); /* its rest may be over as well */
 		return;
+	}
 	worker->stuck = true;
 	core->stats.kills++;
 	worker_line_up(core, worker);

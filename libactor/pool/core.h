@@ -82,6 +82,7 @@ struct worker {
 	struct backoff backoff;
 	int64_t up_since_ns; /* 0: it was not up in this life */
 	int64_t broken_since_ns;
+	int64_t rests_until_ns; /* it gets no job before, because one did not reach it; 0: it does not rest */
 	struct actor_cause cause; /* of its last end */
 	uint64_t n_starts, n_done;
 	uint32_t n_done_now; /* in this life; counts no further than 1 */
@@ -163,8 +164,16 @@ void core_worker_up(struct core *core, uint32_t number, int64_t now_ns);
 void core_worker_down(struct core *core, uint32_t number, const struct actor_cause *cause, int64_t now_ns);
 /* The answer to a running job has come. */
 void core_done(struct core *core, struct job *job, int64_t now_ns);
-/* No answer to the job comes. @not_begun: the worker never had the job either. */
+/* No answer to the job comes. @not_begun: the worker never had the job either. Its end is expected. */
 void core_broken(struct core *core, struct job *job, bool not_begun, int64_t now_ns);
+/*
+ * Memory was short at this end, which is no fault of the worker: it lives on, and gets its next job a little
+ * later. core_unsent(): the job did not reach it, and is given again. core_unheard(): the worker has the job,
+ * and its answer is not heard. So the job is given again only if it has a retry left. core_untold(): an
+ * action was not carried out.
+ */
+void core_unsent(struct core *core, struct job *job, int64_t now_ns);
+void core_unheard(struct core *core, struct job *job, int64_t now_ns);
 void core_time(struct core *core, int64_t now_ns);
 int64_t core_next_time(const struct core *core); /* when core_time() has something to do; or NEVER_NS */
 
@@ -177,4 +186,5 @@ void core_drain(struct core *core, int64_t now_ns);
 void core_stop(struct core *core, int64_t now_ns);
 
 bool core_next(struct core *core, struct core_action *ret);
+void core_untold(struct core *core, uint32_t number, enum core_action_kind kind, int64_t now_ns);
 void core_stats(const struct core *core, struct actor_pool_stats *ret);

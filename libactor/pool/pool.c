@@ -8,6 +8,8 @@
 #include "libactor/util/clock.h"
 #include "libactor/util/shared-slots.h"
 
+#define MEND_NS INT64_C(100000000) /* until what had no memory is tried again */
+
 static struct shared_slots pools = SHARED_SLOTS_INIT; /* of struct pool */
 
 int pool_add(struct pool *pool)
@@ -155,6 +157,9 @@ static void request_answer(struct request *request, const struct worker *worker)
 		return;
 	if (request->job.end == ACTOR_POOL_CRASHED || request->job.end == ACTOR_POOL_STUCK) {
 		answer_failed(from, worker, &request->job);
+	} else if (request->job.end == ACTOR_POOL_NO_MEMORY) {
+		(void)actor_reply_error(from, "overloaded",
+			"out of memory for the answer of the worker, which has had the job");
 	} else if (request->job.end != ACTOR_POOL_DONE) {
 		answer_end(from, request->job.end, 0);
 	} else if (actor_msg_error(answer)) {
@@ -175,16 +180,16 @@ static void request_free(struct request *request)
 
 /* ---- acting ---- */
 
-static void keeper_command(struct pool *pool, actor *self, uint32_t worker, const char *command)
+static void keeper_command(struct pool *pool, actor *self, uint32_t worker, enum core_action_kind kind)
 {
-	struct actor_cause cause = {.reason = "noproc", .text = "there is no memory to start it"};
+	const char *command = kind == CORE_START ? "start" : kind == CORE_STOP ? "stop" : "kill";
 
 	/*
-	 * Does not wait or fail: the keeper is an actor of this group, and its mailbox has only a few of
-	 * these messages.
+	 * Does not wait: the keeper is an actor of this group, and its mailbox has only a few of these
+	 * messages. Without memory it fails, and then the worker is as it was.
 	 */
 	if (actor_cast(self, actor_to(pool->desks[worker]->keeper), command, "") < 0)
-		core_worker_down(&pool->core, worker, &cause, clock_now_ns());
+		core_untold(&pool->core, worker, kind, clock_now_ns());
 }
 
 static void pool_run(struct pool *pool, actor *self, struct worker *worker, struct job *job)
@@ -202,7 +207,7 @@ static void pool_run(struct pool *pool, actor *self, struct worker *worker, stru
 		lane->job = 0;
 		break;
 	}
-	core_broken(&pool->core, job, true, clock_now_ns());
+	core_unsent(&pool->core, job, clock_now_ns());
 }
 
 static void pool_over(struct pool *pool, actor *self)
@@ -222,6 +227,8 @@ static void pool_arm(struct pool *pool)
 
 	if (pool->ending)
 		return;
+	if (pool->mends && clock_now_ns() + MEND_NS < at_ns)
+		at_ns = clock_now_ns() + MEND_NS;
 	if (pool->options.given.scale && pool->next_scale_ns < at_ns)
 		at_ns = pool->next_scale_ns;
 	if (pool->options.given.queue_limit && pool->next_limit_ns < at_ns)
@@ -246,13 +253,9 @@ void pool_pump(struct pool *pool, actor *self)
 		request = action.job ? request_of(action.job) : NULL;
 		switch (action.kind) {
 		case CORE_START:
-			keeper_command(pool, self, action.worker->number, "start");
-			break;
 		case CORE_STOP:
-			keeper_command(pool, self, action.worker->number, "stop");
-			break;
 		case CORE_KILL:
-			keeper_command(pool, self, action.worker->number, "kill");
+			keeper_command(pool, self, action.worker->number, action.kind);
 			break;
 		case CORE_STUCK:
 			if (request)
@@ -282,7 +285,7 @@ void pool_pump(struct pool *pool, actor *self)
 
 /* ---- what happens ---- */
 
-void pool_lane_back(struct pool *pool, actor *self, struct lane *lane, int r, actor_msg *reply)
+void pool_lane_back(struct pool *pool, actor *self, struct lane *lane, enum lane_end end, actor_msg *reply)
 {
 	struct job *job = core_job(&pool->core, lane->job);
 
@@ -295,12 +298,12 @@ void pool_lane_back(struct pool *pool, actor *self, struct lane *lane, int r, ac
 	if (reply) {
 		request_of(job)->answer = reply;
 		core_done(&pool->core, job, clock_now_ns());
+	} else if (end == LANE_UNSENT) {
+		core_unsent(&pool->core, job, clock_now_ns());
+	} else if (end == LANE_UNHEARD) {
+		core_unheard(&pool->core, job, clock_now_ns());
 	} else {
-		/*
-		 * -ESRCH, -EBUSY, -ENOMEM: the worker has not had the job. After any other error it may have
-		 * begun the job.
-		 */
-		core_broken(&pool->core, job, r == -ESRCH || r == -EBUSY || r == -ENOMEM, clock_now_ns());
+		core_broken(&pool->core, job, end == LANE_NOBODY, clock_now_ns());
 	}
 	pool_pump(pool, self);
 }

@@ -28,6 +28,13 @@ struct request {
 	char data[];
 };
 
+enum lane_end {
+	LANE_BROKEN,  /* no answer comes */
+	LANE_NOBODY,  /* there is no such actor: it has not had the job */
+	LANE_UNSENT,  /* there was no memory, or no room, to send the job */
+	LANE_UNHEARD, /* the job was sent, and there was no memory to wait for the answer, or to take it */
+};
+
 struct lane {
 	actor_ref who;
 	uint64_t monitor;
@@ -56,6 +63,7 @@ struct pool {
 	uint64_t tick;
 	actor_from *drained; /* the caller that waits for the end of a drain */
 	bool ending, changed;
+	bool mends; /* a lane or a keeper is missing for want of memory */
 };
 
 int pool_add(struct pool *pool); /* gives the pool its id */
@@ -73,8 +81,8 @@ void pool_abandon(struct pool *pool, actor *self);
 
 /* Carries out all actions of the core, as @self, which is the running actor. Does not wait. */
 void pool_pump(struct pool *pool, actor *self);
-/* A lane has returned from its call. @reply: taken. */
-void pool_lane_back(struct pool *pool, actor *self, struct lane *lane, int r, actor_msg *reply);
+/* A lane has returned from its call. @reply: taken; NULL: @end says why. */
+void pool_lane_back(struct pool *pool, actor *self, struct lane *lane, enum lane_end end, actor_msg *reply);
 void pool_worker_up(struct pool *pool, actor *self, uint32_t worker, actor_ref who, int64_t pid);
 void pool_worker_down(struct pool *pool, actor *self, uint32_t worker, const struct actor_cause *cause);
 /*

@@ -36,9 +36,12 @@ static int lane_open(struct pool *pool, actor *self, uint32_t worker, uint32_t i
 	int r = actor_spawn(self, &lane_behavior, &place, &who);
 	struct lane *lane = &pool->desks[worker]->lanes[i];
 
-	if (r == 0)
-		r = actor_monitor(self, who, &lane->monitor);
-	if (r == 0)
+	if (r < 0)
+		return r;
+	r = actor_monitor(self, who, &lane->monitor);
+	if (r < 0)
+		(void)actor_kill(self, who);
+	else
 		lane->who = who;
 	return r;
 }
@@ -49,11 +52,32 @@ static int keeper_open(struct pool *pool, actor *self, uint32_t worker)
 	actor_ref who;
 	int r = actor_spawn(self, &keeper_behavior, &place, &who);
 
-	if (r == 0)
-		r = actor_monitor(self, who, &pool->desks[worker]->keeper_monitor);
-	if (r == 0)
+	if (r < 0)
+		return r;
+	r = actor_monitor(self, who, &pool->desks[worker]->keeper_monitor);
+	if (r < 0)
+		(void)actor_kill(self, who);
+	else
 		pool->desks[worker]->keeper = who;
 	return r;
+}
+
+/* What was ended from outside, and had no memory to be opened again. The workers of the others go on. */
+static void desks_mend(struct pool *pool, actor *self)
+{
+	uint32_t n_lanes = pool->core.settings.pipeline;
+	int r = 0;
+
+	for (uint32_t w = 0; r == 0 && w < pool->n_desks; w++) {
+		struct desk *desk = pool->desks[w];
+
+		if (actor_ref_is_nobody(desk->keeper))
+			r = keeper_open(pool, self, w);
+		for (uint32_t i = 0; r == 0 && i < n_lanes; i++)
+			if (actor_ref_is_nobody(desk->lanes[i].who))
+				r = lane_open(pool, self, w, i);
+	}
+	pool->mends = r < 0;
 }
 
 static int desk_open(struct pool *pool, actor *self)
@@ -317,6 +341,8 @@ static int service_tick(actor *self, const actor_msg *msg)
 		pool->tick_ns = NEVER_NS;
 	if (pool->changed && pool_apply(pool, self) == 0)
 		pool->changed = false;
+	if (pool->mends)
+		desks_mend(pool, self);
 	core_time(&pool->core, now_ns);
 	if (o->queue_limit && now_ns >= pool->next_limit_ns) {
 		core_stats(&pool->core, &stats);
@@ -347,8 +373,10 @@ static int service_on_down(actor *self, uint64_t monitor, actor_ref who, const s
 		struct desk *desk = pool->desks[w];
 
 		if (monitor == desk->keeper_monitor) { /* what the keeper owned ends with it */
-			if (!pool->ending && keeper_open(pool, self, w) < 0)
-				return -ENOMEM;
+			desk->keeper = ACTOR_NOBODY;
+			desk->keeper_monitor = 0;
+			if (!pool->ending)
+				desks_mend(pool, self);
 			pool_worker_down(pool, self, w, cause);
 			return 0;
 		}
@@ -358,8 +386,8 @@ static int service_on_down(actor *self, uint64_t monitor, actor_ref who, const s
 			job = core_job(&pool->core, desk->lanes[i].job);
 			desk->lanes[i].job = 0;
 			desk->lanes[i].who = ACTOR_NOBODY;
-			if (lane_open(pool, self, w, i) < 0)
-				return -ENOMEM;
+			desk->lanes[i].monitor = 0;
+			desks_mend(pool, self);
 			if (job)
 				core_broken(&pool->core, job, false, clock_now_ns());
 			pool_pump(pool, self);

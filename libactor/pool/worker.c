@@ -11,6 +11,7 @@
 #include "libactor/protocol/names.h"
 #include "libactor/protocol/variables.h"
 #include "libactor/send.h"
+#include "libactor/util/clock.h"
 
 #define SPAWNER_TIMEOUT_MS 5000
 #define STOP_SLACK_MS      5000
@@ -117,7 +118,8 @@ static int keeper_start_process(actor *self, struct pool *pool, char *text, size
 	spec.env = env;
 	r = actor_process_start(self, &spec, &process);
 	free(env);
-	if (r == -ETIMEDOUT) /* the process goes on, but this pool does not want it */
+	/* It was perhaps started, and it is not wanted by a pool that does not know it. */
+	if (r == -ETIMEDOUT || r == -ENOMEM)
 		(void)actor_process_stop(self, keeper->name, SPAWNER_TIMEOUT_MS);
 	if (r < 0) {
 		snprintf(text, text_size, "%s", process.error);
@@ -175,6 +177,11 @@ static int keeper_stop(actor *self, const actor_msg *msg)
 	if ((r == 0 || r == -ESRCH) && keeper->alive) {
 		(void)actor_demonitor(self, keeper->monitor); /* the DOWN may have come already */
 		keeper_down(self, &(struct actor_cause){.reason = "shutdown"});
+	}
+	pool = place_pool(self);
+	if (r == -ENOMEM && keeper->alive && pool) { /* nobody was asked, so the pool asks again */
+		core_untold(&pool->core, keeper->place.worker, CORE_STOP, clock_now_ns());
+		pool_pump(pool, self);
 	}
 	return 0;
 }
@@ -298,8 +305,18 @@ static bool is_own_answer(actor *self, actor_ref who, int r, const actor_msg *re
 		return false;
 	if (r == 0 || !says_that_it_ended(reply))
 		return true;
+	/* Only what says that it has ended says so. Who cannot ask knows nothing. */
 	r = actor_call(self, actor_to(who), METHOD_DESCRIBE, LIVES_MS, NULL, "");
-	return r == 0 || r == -EREMOTEIO || r == -ETIMEDOUT;
+	return r != -ESRCH && r != -ECONNRESET && r != -ENOTCONN;
+}
+
+static enum lane_end lane_end_of(int r, bool sent)
+{
+	if (r == -ESRCH)
+		return LANE_NOBODY;
+	if (r == -ENOMEM || r == -EBUSY)
+		return sent ? LANE_UNHEARD : LANE_UNSENT;
+	return LANE_BROKEN;
 }
 
 static int lane_run(actor *self, const actor_msg *msg)
@@ -310,6 +327,7 @@ static int lane_run(actor *self, const actor_msg *msg)
 	struct job *job = pool ? core_job(&pool->core, desk->lanes[place->lane].job) : NULL;
 	actor_msg *args = NULL, *reply = NULL;
 	const struct request *request;
+	bool sent = false;
 	char method[256];
 	actor_ref who;
 	int r;
@@ -317,7 +335,7 @@ static int lane_run(actor *self, const actor_msg *msg)
 	if (!pool)
 		return 0;
 	if (!job) {
-		pool_lane_back(pool, self, &desk->lanes[place->lane], -ESRCH, NULL);
+		pool_lane_back(pool, self, &desk->lanes[place->lane], LANE_UNSENT, NULL);
 		return 0;
 	}
 	/* The job may end during the wait below, so everything that is needed is copied. */
@@ -328,7 +346,7 @@ static int lane_run(actor *self, const actor_msg *msg)
 	if (r == 0)
 		r = actor_msg_write(args, (const char *)request->args, request->args_bytes);
 	if (r == 0)
-		r = send_call_for_other(self, who, method, args, &reply);
+		r = send_call_for_other(self, who, method, args, &sent, &reply);
 	actor_msg_free(args);
 	if (!is_own_answer(self, who, r, reply))
 		reply = actor_msg_free(reply);
@@ -340,7 +358,8 @@ static int lane_run(actor *self, const actor_msg *msg)
 	if (!reply && is_fault_of_job(r) &&
 		msg_new_error(&reply, who, wire_cstr("bad_args"), wire_cstr(actor_strerror(r))) < 0)
 		r = -ENOMEM;
-	pool_lane_back(pool, self, &pool->desks[place->worker]->lanes[place->lane], r, reply);
+	pool_lane_back(
+		pool, self, &pool->desks[place->worker]->lanes[place->lane], lane_end_of(r, sent), reply);
 	return 0;
 }
 

@@ -320,8 +320,10 @@ static void a_port(actor *self)
 
 /* ---- a pool of actors ---- */
 
+/* Memory that the pool lacks is no reason to kill a worker: none of these is ever stuck. */
 static void on_pool_event(actor *self, const struct actor_pool_event *event, void *arg)
 {
+	must(event->kind != ACTOR_POOL_EVENT_WORKER_DOWN || strcmp(event->cause->reason, "killed") != 0);
 }
 
 /* With memory again, jobs are done; unless the pool has ended for want of memory. */

@@ -280,6 +280,163 @@ static void test_a_worker_that_says_nothing_and_does_not_end_is_killed(void **st
 	wanted(w, "end a:crashed, start 0");
 }
 
+/* ---- memory is short at the pool's end ---- */
+
+static void test_a_job_that_the_pool_could_not_send_is_given_again_and_ends_no_worker(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, plain());
+	up_all(w, 1);
+	submit_all(w, "ab");
+	wanted(w, "run a@0");
+	for (int i = 0; i < 100; i++) { /* 10 s, far beyond the time after which a silent worker is killed */
+		core_unsent(&w->core, &letter_of(w, 'a')->job, w->now_ns);
+		wanted(w, "");
+		later(w, 99);
+		wanted(w, "");
+		later(w, 1);
+		wanted(w, "run a@0");
+	}
+	assert_int_equal(letter_of(w, 'a')->job.attempts, 1);
+	assert_int_equal(w->core.stats.returned, 100);
+	done(w, 'a');
+	wanted(w, "end a:done, run b@0");
+	assert_int_equal(w->core.stats.deaths + w->core.stats.kills, 0);
+}
+
+static void test_a_job_that_could_not_be_sent_goes_to_another_worker(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, plain());
+	up_all(w, 2);
+	submit(w, 'a');
+	wanted(w, "run a@0");
+	core_unsent(&w->core, &letter_of(w, 'a')->job, w->now_ns);
+	wanted(w, "run a@1");
+	core_unsent(&w->core, &letter_of(w, 'a')->job, w->now_ns);
+	wanted(w, "");
+	later(w, 100);
+	assert_non_null(strstr(wants(w), "run a@"));
+}
+
+static void test_an_answer_for_which_there_is_no_memory_ends_the_job_and_no_worker(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, plain());
+	up_all(w, 1);
+	submit(w, 'a');
+	submit_as(w, 'b', NULL, (struct job){.retries = 1});
+	wanted(w, "run a@0");
+	core_unheard(&w->core, &letter_of(w, 'a')->job, w->now_ns);
+	wanted(w, "end a:no_memory"); /* the worker has had it, so it is not given again */
+	later(w, 100);
+	wanted(w, "run b@0");
+	core_unheard(&w->core, &letter_of(w, 'b')->job, w->now_ns);
+	wanted(w, "again b");
+	later(w, 100);
+	wanted(w, "run b@0");
+	core_unheard(&w->core, &letter_of(w, 'b')->job, w->now_ns);
+	wanted(w, "end b:no_memory");
+	later(w, 60000);
+	wanted(w, "");
+	assert_int_equal(w->core.stats.deaths + w->core.stats.kills, 0);
+}
+
+static void test_a_worker_that_rests_is_still_stuck_in_its_other_job(void **state)
+{
+	struct world *w = *state;
+	struct core_settings settings = plain();
+
+	settings.pipeline = 2;
+	begin(w, settings);
+	up_all(w, 1);
+	submit_as(w, 'a', NULL, (struct job){.limit_ns = 150 * MS});
+	submit(w, 'b');
+	wanted(w, "run a@0, run b@0");
+	later(w, 60);
+	core_unsent(&w->core, &letter_of(w, 'b')->job, w->now_ns);
+	later(w, 89);
+	wanted(w, "");
+	later(w, 1);
+	wanted(w, "stuck 0, kill 0");
+	down(w, 0);
+	broken(w, 'a');
+	assert_non_null(strstr(wants(w), "end a:stuck"));
+	later(w, 1000);
+	(void)wants(w);
+	up(w, 0);
+	wanted(w, "run b@0");
+}
+
+static void test_a_spared_worker_gets_jobs_after_its_rest(void **state)
+{
+	struct world *w = *state;
+	struct core_settings settings = plain();
+
+	settings.pipeline = 2;
+	settings.spare_stuck = true;
+	begin(w, settings);
+	up_all(w, 1);
+	submit_as(w, 'a', NULL, (struct job){.limit_ns = 50 * MS});
+	submit(w, 'b');
+	wanted(w, "run a@0, run b@0");
+	core_unsent(&w->core, &letter_of(w, 'b')->job, w->now_ns);
+	later(w, 50);
+	wanted(w, "stuck 0");
+	later(w, 50);
+	wanted(w, "run b@0");
+}
+
+static void test_a_stop_that_could_not_be_told_is_told_again(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, plain());
+	up_all(w, 1);
+	resize(w, 0);
+	wanted(w, "stop 0");
+	core_untold(&w->core, 0, CORE_STOP, w->now_ns);
+	later(w, 99);
+	wanted(w, "");
+	later(w, 1);
+	wanted(w, "stop 0");
+	down(w, 0);
+	later(w, 1000);
+	wanted(w, "");
+}
+
+static void test_a_kill_that_could_not_be_told_leaves_the_worker_as_it_is(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, plain());
+	up_all(w, 1);
+	submit_as(w, 'a', NULL, (struct job){.limit_ns = 100 * MS});
+	(void)wants(w);
+	later(w, 100);
+	wanted(w, "stuck 0, kill 0");
+	core_untold(&w->core, 0, CORE_KILL, w->now_ns);
+	wanted(w, ""); /* it is not down, so no other one is started in its place */
+	later(w, 5000);
+	wanted(w, "kill 0");
+}
+
+static void test_a_start_that_could_not_be_told_is_tried_again_later(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, plain());
+	resize(w, 1);
+	wanted(w, "start 0");
+	core_untold(&w->core, 0, CORE_START, w->now_ns);
+	wanted(w, "");
+	later(w, 1000);
+	wanted(w, "start 0");
+}
+
 /* ---- stuck ---- */
 
 static void test_a_stuck_worker_is_killed(void **state)
@@ -606,6 +763,14 @@ int main(void)
 		FACT_OF_WORLD(test_a_worker_that_has_done_a_job_is_started_again_at_once),
 		FACT_OF_WORLD(test_a_worker_that_dies_of_its_first_job_is_tried_ever_later),
 		FACT_OF_WORLD(test_a_worker_that_says_nothing_and_does_not_end_is_killed),
+		FACT_OF_WORLD(test_a_job_that_the_pool_could_not_send_is_given_again_and_ends_no_worker),
+		FACT_OF_WORLD(test_a_job_that_could_not_be_sent_goes_to_another_worker),
+		FACT_OF_WORLD(test_an_answer_for_which_there_is_no_memory_ends_the_job_and_no_worker),
+		FACT_OF_WORLD(test_a_worker_that_rests_is_still_stuck_in_its_other_job),
+		FACT_OF_WORLD(test_a_spared_worker_gets_jobs_after_its_rest),
+		FACT_OF_WORLD(test_a_stop_that_could_not_be_told_is_told_again),
+		FACT_OF_WORLD(test_a_kill_that_could_not_be_told_leaves_the_worker_as_it_is),
+		FACT_OF_WORLD(test_a_start_that_could_not_be_told_is_tried_again_later),
 		FACT_OF_WORLD(test_a_stuck_worker_is_killed),
 		FACT_OF_WORLD(test_a_stuck_job_is_given_again_as_well),
 		FACT_OF_WORLD(test_the_limit_counts_from_when_a_job_is_first),

@@ -258,6 +258,12 @@ static void step(struct life *life)
 		if (n < life->core.n_workers && life->up[n] && (thing = running_at(life, n, 0)) &&
 			thing->runs) {
 			thing->runs = false;
+			if (chance(life, 8) == 0) { /* the pool had no memory to send it */
+				if (!life->ordered || life->core.workers[n]->n_running == 1) {
+					core_unsent(&life->core, &thing->job, life->now_ns);
+					break;
+				}
+			}
 			core_done(&life->core, &thing->job, life->now_ns);
 		}
 		break;
