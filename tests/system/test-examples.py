@@ -9,6 +9,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 
 from node import Node, run_tests, until
@@ -165,6 +166,67 @@ def test_family_restarts_those_who_rely_on_who_failed():
     for line in ["started store", "all have started", "ended reader: crash: EIO", "ended helper: shutdown",
                  "restarted helper", "ended helper: signal", "all have ended"]:
         assert line in lines, (line, lines)
+
+
+def read(*args, rc=0):
+    return node.run(f"{EXAMPLES}/reader", *map(str, args), rc=rc).stdout.splitlines()
+
+
+def big_book(n_lines):
+    path = os.path.join(node.root, "big")
+    with open(path, "w") as file:
+        file.writelines(f"line {i}{' even' if i % 2 == 0 else ''}\n" for i in range(1, n_lines + 1))
+    return path
+
+
+def test_book_is_read_to_its_end_by_any_number_of_readers():
+    spawn("book", big_book(20000))
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        for lines in pool.map(lambda i: read("book", "even"), range(4)):
+            assert len(lines) == 10001 and lines[0] == "2: line 2 even", lines[:2]
+            assert lines[-2:] == ["20000: line 20000 even", "the end, after 20000 lines"], lines[-2:]
+    assert call("book", "state") == {"readers": 0, "lines_sent": 80000}
+    assert read("book", "uneven", rc=1) == ["the end, after 20000 lines"]
+    assert "book.no_stream" in call("book", "read", rc=6)
+    assert node.run(f"{EXAMPLES}/reader", "nobody", "word", rc=2).stderr.startswith("reader: nobody: ")
+
+
+def test_book_sends_no_more_than_its_reader_takes():
+    before = call("book", "state")["lines_sent"]
+    assert read("book", "even", 2) == ["2: line 2 even", "4: line 4 even", "enough, after 4 lines"]
+    state = until(lambda: (s := call("book", "state"))["readers"] == 0 and s, "the end of the reading")
+    assert 4 <= state["lines_sent"] - before <= 4 + 16, (state, before)
+
+
+def test_book_closes_what_a_dead_reader_read_and_a_reader_hears_of_a_dead_book():
+    spawn("book", big_book(100000), "--name", "long", name="long")
+    reader = subprocess.Popen([f"{EXAMPLES}/reader", "long", "line"], env=node.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    reader.stdout.readline()  # it has begun, and nobody reads the rest: it stands still when the pipe is full
+    assert call("long", "state")["readers"] == 1
+    reader.kill()
+    reader.communicate()
+    until(lambda: call("long", "state")["readers"] == 0, "the end of the reading")
+    reader = subprocess.Popen([f"{EXAMPLES}/reader", "long", "line"], env=node.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    reader.stdout.readline()
+    os.kill(node.child("long")["pid"], signal.SIGKILL)
+    _, err = reader.communicate()
+    assert reader.returncode == 2 and err.startswith("reader: long: "), (reader.returncode, err)
+
+
+def test_shop_serves_the_orders_of_the_night_first_when_it_opens():
+    spawn("shop")
+    for what in "tea", "cake":
+        node.ctl("send", "shop", "order", json.dumps(what))
+    assert call("shop", "served") == ""
+    assert call("shop", "open") == 2
+    node.ctl("send", "shop", "order", '"milk"')
+    assert call("shop", "served") == "tea cake milk"
+    assert "no_method" in call("shop", "open", rc=6), "it is open"
+    assert call("shop", "close") is None
+    node.ctl("send", "shop", "order", '"bread"')
+    assert call("shop", "served") == "tea cake milk"
+    assert call("shop", "open") == 1
+    assert call("shop", "served") == "tea cake milk bread"
 
 
 def test_family_gives_up_and_the_node_starts_it_again():
