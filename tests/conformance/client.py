@@ -6,6 +6,7 @@ read as the example of how: msgpack, sockets, and then the frames of a link. Wha
 and when it ends itself is the protocol's word too, so read that with care.
 
 usage: client.py call DEST METHOD [JSON]...      asks an actor, prints the answer as JSON
+       client.py stream DEST METHOD [JSON]...    takes a stream, prints each item as JSON
        client.py serve NAME [SECONDS]            is an actor of that name: methods `echo`, `add`, `fail`, `ask`, `tell`, `monitor`,
                                                  `downs`, `quit`
 """
@@ -18,6 +19,7 @@ import socket
 import struct
 import sys
 import time
+import weakref
 
 # ---- msgpack --------------------------------------------------------------------------------------
 
@@ -305,13 +307,31 @@ def check_frame(frame):
             raise Malformed(f"{field} of a {kind}")
 
 
+class Frame(list):
+    data = b""  # the frame's bytes
+
+
 def frames(message):
     """Checks and gives each frame of a message."""
     reader = Reader(message)
     while reader.at < len(message):
+        start = reader.at
         frame = reader.value()
         check_frame(frame)
+        frame = Frame(frame)
+        frame.data = message[start:reader.at]
         yield frame
+
+
+def value_bytes(item):
+    """The size of an item's value as it came: by this its sender counts, and a value can be encoded in more than one way."""
+    reader = Reader(item.data)
+    reader.take({0xdc: 3, 0xdd: 5}.get(item.data[0], 1))  # the array's head
+    for _ in range(4):
+        reader.value()
+    start = reader.at
+    reader.value()
+    return reader.at - start
 
 
 class NamedError(Exception):
@@ -337,6 +357,97 @@ def now_us():
     return time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
 
 
+class Stream:
+    """
+    Many answers to one call, one after the other: `for item in group.stream(to, method, *args): ...`
+
+    The callee may be ahead by @window items and WINDOW_BYTES, so a slow loop makes nobody's memory grow. When the loop is over, `result` is
+    the value with which the callee ended the stream. A stream that fails raises NamedError, after all items that had come: an error of the
+    callee, `down` (the callee has ended), `noconnection` (the link has), `timeout`, or `lost` (items are missing). If the loop is left
+    earlier, the stream is cancelled when nothing refers to it any more, by close(), or by the end of `with`: its callee sends no more.
+    """
+
+    WINDOW_BYTES = 256 << 10
+
+    def __init__(self, group, to, method, args, window, timeout):
+        self.group, self.window, self.until, self.result = group, window, time.monotonic() + timeout, None
+        self.id, self.to = group.next_id(), to if isinstance(to, Ref) else NOBODY
+        self.items, self.n_come = [], 0  # those that were not taken yet, with their sizes
+        self.taken = self.credited_at = (0, 0)  # items and bytes since the beginning; the same when credit was given last
+        more = group.more()[0] if group.more() else {}
+        deadline_us = now_us() + int(timeout * 1e6) if timeout < float("inf") else 0
+        group.answers[self.id], group.streams[self.id] = None, self
+        try:
+            group.send_when_not_paused(min(self.until, time.monotonic() + 5), to, CALL, to, group.actor, method, list(args), self.id,
+                                       deadline_us, {**more, "stream": [window, self.WINDOW_BYTES]})
+        except BaseException:
+            self.forget()
+            raise
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        while not self.items:
+            if self.id not in self.group.streams:
+                raise StopIteration
+            if self.group.answers[self.id] is not None:
+                self.end(*self.forget())
+            if time.monotonic() > self.until:
+                self.close()
+                raise NamedError("timeout", "the stream has not ended in time")
+            self.group.receive(min(self.until - time.monotonic(), 3600))
+        value, size = self.items.pop(0)
+        self.taken = self.taken[0] + 1, self.taken[1] + size
+        self.give_credit()
+        return value
+
+    def give_credit(self):
+        """Credit counts from the beginning of the stream. It is given when half a window is used up, so that it costs few frames."""
+        items, size = self.taken[0] - self.credited_at[0], self.taken[1] - self.credited_at[1]
+        if self.is_open() and (2 * items >= self.window or 2 * size >= self.WINDOW_BYTES):
+            self.credited_at = self.taken
+            self.say(CREDIT, self.taken[0] + self.window, self.taken[1] + self.WINDOW_BYTES)
+
+    def is_open(self):
+        return self.id in self.group.streams and self.group.answers[self.id] is None
+
+    def say(self, kind, *fields):
+        try:
+            self.group.send(kind, self.to, self.group.actor, self.id, *fields)
+        except NamedError:
+            pass  # the end of the link is also the end of the stream, which comes after its items
+
+    def end(self, kind, *fields):
+        if kind == ERROR:
+            raise NamedError(fields[3], fields[4])
+        n_sent = known(fields[4]).get("items", 0) if len(fields) > 4 else 0
+        if n_sent != self.n_come:
+            raise NamedError("lost", f"{n_sent} items were sent, and {self.n_come} came")
+        self.result = fields[3]
+        raise StopIteration
+
+    def forget(self):
+        self.group.streams.pop(self.id, None)
+        return self.group.answers.pop(self.id, None)
+
+    def close(self):
+        was_open = self.is_open()
+        self.forget()
+        self.items.clear()
+        if was_open:
+            self.say(CANCEL)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def __del__(self):
+        self.close()
+
+
 class Group:
     """This process, with one actor (serial 1). @handle(method, args) returns the result of a call, or raises NamedError."""
 
@@ -345,6 +456,7 @@ class Group:
         self.names = []      # under which the actor is registered
         self.is_ready = False
         self.answers = {}    # id of each open call → its answer; None: not there yet
+        self.streams = weakref.WeakValueDictionary()  # id of each call that is a stream → its Stream, as long as somebody has it
         self.monitors = {}   # id of each open monitor → whom it watches
         self.downs = {}      # id of each monitor that has fired → cause
         self.paused = set()  # refs to which nothing may be sent now; None among them: nothing may be sent at all
@@ -458,6 +570,10 @@ class Group:
             raise NamedError(fields[3], fields[4])
         return fields[3]
 
+    def stream(self, to, method, *args, window=64, timeout=float("inf")):
+        """Opens a stream and returns its iterator. What comes meanwhile is handled while the iterator waits, as in call()."""
+        return Stream(self, to, method, args, window, timeout)
+
     def cast(self, to, method, *args):
         self.send_when_not_paused(time.monotonic() + 5, to, CAST, to, self.actor, method, list(args), *self.more())
 
@@ -505,9 +621,22 @@ class Group:
                 self.lost()
         if self.inbox:
             try:
-                self.handle_frame(*self.inbox.pop(0))
+                frame = self.inbox.pop(0)
+                if frame[0] == ITEM:
+                    self.take_item(frame)
+                else:
+                    self.handle_frame(*frame)
             except NamedError:
                 pass  # an answer that cannot be sent any more, because its caller is gone
+
+    def take_item(self, frame):
+        to, callee, call_id, value = frame[1:5]
+        stream = self.streams.get(call_id)
+        if stream and stream.is_open():
+            stream.items.append((value, value_bytes(frame)))
+            stream.n_come += 1
+        else:
+            self.send(CANCEL, callee, self.actor, call_id)
 
     def handle_frame(self, kind, *fields):
         if kind == CALL:
@@ -638,6 +767,16 @@ def command_call(to, method, *args):
         group.close()
 
 
+def command_stream(to, method, *args):
+    group = Group("client.py")
+    try:
+        with group.stream(Ref.parse(to) or to, method, *(from_json(json.loads(a)) for a in args)) as items:
+            for item in items:
+                print(json.dumps(to_json(item)), flush=True)
+    finally:
+        group.close()
+
+
 def command_serve(name, seconds="3600"):
     wants = {"ask": [(Ref, str), str], "tell": [(Ref, str), int], "monitor": [(Ref, str)]}  # the arguments with which each must begin
 
@@ -678,7 +817,7 @@ def command_serve(name, seconds="3600"):
 
 
 def main():
-    commands = {"call": command_call, "serve": command_serve}
+    commands = {"call": command_call, "stream": command_stream, "serve": command_serve}
     if len(sys.argv) < 3 or sys.argv[1] not in commands:
         sys.exit(__doc__[__doc__.index("usage"):])
     try:

@@ -20,7 +20,7 @@ from rawpeer import Link, PAIR0, REP0, Ref as RawRef, message, pack as raw_pack,
 EXAMPLES, SOURCE = os.path.abspath(sys.argv[2]), os.path.abspath(sys.argv[3])
 CLIENT, VECTORS = SOURCE + "/tests/conformance/client.py", SOURCE + "/sdk/vectors/"
 sys.path.insert(0, os.path.dirname(CLIENT))
-from client import FRAME_FIELDS, Malformed, Ref, frames, pack, trace_in  # noqa: E402
+from client import FRAME_FIELDS, Group, Malformed, NamedError, Ref, frames, pack, trace_in  # noqa: E402
 
 node = Node(sys.argv[1], "client")
 
@@ -333,6 +333,150 @@ def test_what_a_daemon_calls_a_client_counts_only_once_there_was_a_link():
 
 def test_it_is_told_who_has_its_name():
     assert "in_use" in client("serve", "counter", rc=1).stderr
+
+
+# ---- streams
+
+
+class Client:
+    """A group of client.py inside the test."""
+
+    def __enter__(self):
+        os.environ["ACTOR_RUNTIME_DIR"] = node.env["ACTOR_RUNTIME_DIR"]
+        self.group = Group("streams")
+        return self.group
+
+    def __exit__(self, *_):
+        self.group.close()
+
+
+def book(name, lines):
+    """A producer: the example that reads a file as a stream of its lines."""
+    path = os.path.join(node.root, name)
+    with open(path, "w") as f:
+        f.writelines(line + "\n" for line in lines)
+    node.ctl("spawn", "--name", name, "--wait=ready", "--backoff", "0", "--", f"{EXAMPLES}/book", path, "--name", name)
+
+
+def book_state(name):
+    return json.loads(node.ctl("call", name, "state").stdout)
+
+
+def test_a_stream_is_taken_item_by_item_and_its_end_has_a_value():
+    book("numbers", map(str, range(1000)))
+    with Client() as group:
+        stream = group.stream("numbers", "read")
+        assert [int(line) for line in stream] == list(range(1000))
+        assert stream.result == 1000 and list(stream) == []
+        assert group.call("numbers", "state") == {"readers": 0, "lines_sent": 1000}
+        by_ref = group.stream(Ref.parse(node.ctl("whereis", "numbers").stdout.strip()), "read", window=1)
+        assert sum(1 for _ in by_ref) == 1000
+        assert list(group.stream("counter", "get")) == [], "a callee without streams answers at once"
+        assert not group.answers and not group.streams
+    assert client("stream", "numbers", "read").stdout == "".join(f'"{i}"\n' for i in range(1000))
+
+
+def test_two_streams_and_a_call_at_once():
+    with Client() as group:
+        pairs = zip(group.stream("numbers", "read", window=3), group.stream("numbers", "read"))
+        for i, pair in enumerate(pairs):
+            assert pair == (str(i), str(i))
+            if i % 100 == 0:
+                assert group.call("numbers", "state")["readers"] >= 1
+        assert i == 999
+
+
+def test_a_stream_that_is_left_early_is_cancelled_and_its_window_bounds_what_was_sent():
+    with Client() as group:
+        for leave in "break", "close", "with":
+            before = book_state("numbers")["lines_sent"]
+            if leave == "break":
+                for line in group.stream("numbers", "read", window=8):
+                    if line == "9":
+                        break
+            elif leave == "close":
+                stream = group.stream("numbers", "read", window=8)
+                assert [next(stream) for _ in range(10)][-1] == "9"
+                stream.close()
+                assert list(stream) == []
+            else:
+                with group.stream("numbers", "read", window=8) as stream:
+                    assert [next(stream) for _ in range(10)][-1] == "9"
+            state = until(lambda: (s := book_state("numbers"))["readers"] == 0 and s, f"the end of the reading ({leave})")
+            assert 10 <= state["lines_sent"] - before <= 18, (leave, state, before)
+            assert not group.answers and not group.streams
+        assert group.call("counter", "get") is not None, "the link goes on"
+
+
+def test_large_items_are_bounded_by_their_bytes():
+    book("large", ["x" * 100000] * 50)
+    with Client() as group:
+        stream = group.stream("large", "read", window=50)
+        assert len(next(stream)) == 100000
+        assert book_state("large")["lines_sent"] <= 5
+        assert sum(map(len, stream)) == 49 * 100000 and stream.result == 50
+
+
+def test_a_stream_whose_producer_dies_gives_what_had_come_and_then_the_error():
+    with Client() as group:
+        before = book_state("numbers")["lines_sent"]
+        stream = group.stream("numbers", "read", window=8)
+        assert next(stream) == "0"
+        until(lambda: book_state("numbers")["lines_sent"] == before + 8, "the window")
+        os.kill(node.child("numbers")["pid"], signal.SIGKILL)
+        came = []
+        try:
+            for line in stream:
+                came.append(line)
+        except NamedError as e:
+            assert e.name == "down", e
+        else:
+            raise AssertionError("the stream ended in order")
+        assert came == [str(i) for i in range(1, len(came) + 1)] and len(came) >= 7, came
+        assert list(stream) == [] and not group.answers
+
+
+def test_a_stream_ends_with_a_named_error_with_its_time_and_where_nobody_is():
+    os.unlink(os.path.join(node.root, "large"))
+    with Client() as group:
+        for to, name, timeout in ("large", "book.unreadable", 5), ("nobody", "noproc", 5), ("py", "timeout", 0.2):
+            args = ("ask", Ref((1, 2, 3)), "get") if to == "py" else ("read",)
+            try:
+                if to == "py":
+                    os.kill(node.child("py")["pid"], signal.SIGSTOP)
+                list(group.stream(to, *args, timeout=timeout))
+            except NamedError as e:
+                assert e.name == name, (to, e)
+            else:
+                raise AssertionError(to)
+            finally:
+                if to == "py":
+                    os.kill(node.child("py")["pid"], signal.SIGCONT)
+        assert not group.answers and not group.streams
+
+
+def test_credit_counts_bytes_as_they_came_and_lost_items_are_an_error():
+    with Peer() as peer, Client() as group:
+        stream = group.stream(Ref(peer.actor), "read", window=2)
+        call = peer.expect(2)
+        assert call[6:] == [0, {"stream": [2, 256 << 10]}], call
+        item = b"\x95" + b"".join(map(raw_pack, (20, call[2], call[1], call[5])))
+        peer.link.send_bytes(item + b"\xcf" + bytes(7) + b"\5")  # 5 in nine bytes
+        assert next(stream) == 5
+        credit = peer.expect(21)
+        assert credit[3:] == [call[5], 3, (256 << 10) + 9], credit
+        peer.link.send([3, call[2], call[1], call[5], None, {"items": 2}])
+        try:
+            next(stream)
+        except NamedError as e:
+            assert e.name == "lost", e
+        else:
+            raise AssertionError("the loss was not seen")
+        stream = group.stream(Ref(peer.actor), "read")
+        call = peer.expect(2)
+        stream.close()
+        cancel = peer.expect(19)
+        assert cancel[3] == call[5], (cancel, call)
 
 
 def test_run_by_hand_it_is_a_group_like_any_other():
