@@ -54,25 +54,25 @@ static uint64_t ms_or(int64_t ms, uint64_t default_ms)
 
 static int spec_put(struct buf *out, const struct actor_process_spec *spec, uint64_t monitor)
 {
+	struct child_spec process = CHILD_SPEC_DEFAULT;
+
 	for (const char *const *variable = spec->env; variable && *variable; variable++)
 		if (!child_variable_is_valid(*variable))
 			return -EINVAL;
-	child_spec_put(
-		out, &(struct child_spec){
-			     .name = spec->name,
-			     .argv = spec->argv,
-			     .env = spec->env,
-			     .cwd = spec->cwd,
-			     .restart = spec->restart,
-			     .backoff_min_ms = ms_or(spec->backoff_min_ms, CHILD_BACKOFF_MIN_DEFAULT_MS),
-			     .backoff_max_ms = ms_or(spec->backoff_max_ms, CHILD_BACKOFF_MAX_DEFAULT_MS),
-			     .stop_timeout_ms = ms_or(spec->stop_timeout_ms, CHILD_STOP_TIMEOUT_DEFAULT_MS),
-			     .ready_actor = spec->wait_ready,
-			     .cookie = cookie_new(),
-			     .owned = !spec->detached,
-			     .monitor = monitor != 0,
-			     .monitor_id = monitor,
-		     });
+	process.name = spec->name;
+	process.argv = spec->argv;
+	process.env = spec->env;
+	process.cwd = spec->cwd;
+	process.restart = spec->restart;
+	process.backoff_min_ms = ms_or(spec->backoff_min_ms, CHILD_BACKOFF_MIN_DEFAULT_MS);
+	process.backoff_max_ms = ms_or(spec->backoff_max_ms, CHILD_BACKOFF_MAX_DEFAULT_MS);
+	process.stop_timeout_ms = ms_or(spec->stop_timeout_ms, CHILD_STOP_TIMEOUT_DEFAULT_MS);
+	process.ready_actor = spec->wait_ready;
+	process.cookie = cookie_new();
+	process.owned = !spec->detached;
+	process.monitor = monitor != 0;
+	process.monitor_id = monitor;
+	child_spec_put(out, &process);
 	return buf_error(out);
 }
 

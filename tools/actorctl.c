@@ -23,6 +23,7 @@ static const struct command *const commands[] = {
 	&command_down,
 	&command_status,
 	&command_ls,
+	&command_explain,
 	&command_spawn,
 	&command_stop,
 	&command_start,

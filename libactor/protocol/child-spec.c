@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libactor/protocol/cause.h"
 #include "libactor/protocol/variables.h"
 #include "libactor/protocol/wire.h"
 
@@ -30,6 +31,119 @@ int child_restart_parse(const char *s, size_t len, enum actor_restart *ret)
 			return 0;
 		}
 	return -EINVAL;
+}
+
+/* ---- sets of ends ---- */
+
+int child_exits_add_status(struct child_exits *exits, uint64_t status)
+{
+	if (status > 255)
+		return -EINVAL;
+	exits->statuses[status / 64] |= UINT64_C(1) << (status % 64);
+	return 0;
+}
+
+int child_exits_add_signal(struct child_exits *exits, int signo)
+{
+	if (signo < 1 || signo > 64)
+		return -EINVAL;
+	exits->signals |= UINT64_C(1) << (signo - 1);
+	return 0;
+}
+
+int child_exits_add_word(struct child_exits *exits, const char *word)
+{
+	char *end;
+	unsigned long status;
+
+	if (*word < '0' || *word > '9')
+		return child_exits_add_signal(exits, cause_signal_number(word));
+	status = strtoul(word, &end, 10);
+	return *end ? -EINVAL : child_exits_add_status(exits, status);
+}
+
+static bool has_status(const struct child_exits *exits, unsigned status)
+{
+	return exits->statuses[status / 64] >> (status % 64) & 1;
+}
+
+static bool has_signal(const struct child_exits *exits, int signo)
+{
+	return exits->signals >> (signo - 1) & 1;
+}
+
+bool child_exits_has(const struct child_exits *exits, const struct actor_cause *cause)
+{
+	if (cause->kind == ACTOR_EXIT_STATUS)
+		return cause->code >= 0 && cause->code <= 255 && has_status(exits, (unsigned)cause->code);
+	if (cause->kind == ACTOR_EXIT_SIGNAL)
+		return cause->code >= 1 && cause->code <= 64 && has_signal(exits, cause->code);
+	return false;
+}
+
+static bool exits_meet(const struct child_exits *a, const struct child_exits *b)
+{
+	bool meet = a->signals & b->signals;
+
+	for (size_t i = 0; i < 4; i++)
+		meet |= (a->statuses[i] & b->statuses[i]) != 0;
+	return meet;
+}
+
+static uint32_t exits_count(const struct child_exits *exits)
+{
+	uint32_t n = (uint32_t)__builtin_popcountll(exits->signals);
+
+	for (size_t i = 0; i < 4; i++)
+		n += (uint32_t)__builtin_popcountll(exits->statuses[i]);
+	return n;
+}
+
+/* ---- numbers ---- */
+
+/* A key of the spec whose value is a number. */
+static const struct number {
+	const char *key;
+	size_t offset; /* in struct child_spec, of a uint64_t */
+	uint64_t max;
+	uint64_t absent; /* what a spec without the key has */
+	bool always;     /* it is written in any case, since what @absent is may change with a version */
+} numbers[] = {
+#define MS(key, absent, always)                                                                              \
+	{                                                                                                    \
+#key, offsetof(struct child_spec, key), CHILD_SPEC_TIMEOUT_MAX_MS, absent, always            \
+	}
+	MS(backoff_min_ms, CHILD_BACKOFF_MIN_DEFAULT_MS, true),
+	MS(backoff_max_ms, CHILD_BACKOFF_MAX_DEFAULT_MS, true),
+	MS(backoff_reset_ms, CHILD_BACKOFF_RESET_DEFAULT_MS, false),
+	MS(stop_timeout_ms, CHILD_STOP_TIMEOUT_DEFAULT_MS, true),
+	MS(ready_timeout_ms, 0, false),
+	MS(period_ms, 0, false),
+#undef MS
+	{"backoff_factor", offsetof(struct child_spec, backoff_factor), CHILD_BACKOFF_FACTOR_MAX,
+		CHILD_BACKOFF_FACTOR_DEFAULT, false},
+	{"backoff_jitter_pct", offsetof(struct child_spec, backoff_jitter_pct), 100,
+		CHILD_BACKOFF_JITTER_DEFAULT, false},
+	{"intensity", offsetof(struct child_spec, intensity), CHILD_INTENSITY_MAX, 0, false},
+};
+#define N_NUMBERS (sizeof(numbers) / sizeof(numbers[0]))
+
+static const struct number *number_of(const char *k, size_t k_len)
+{
+	for (size_t i = 0; i < N_NUMBERS; i++)
+		if (mp_str_is(k, k_len, numbers[i].key))
+			return &numbers[i];
+	return NULL;
+}
+
+static uint64_t number_get(const struct child_spec *spec, const struct number *number)
+{
+	return *(const uint64_t *)(const void *)((const char *)spec + number->offset);
+}
+
+static bool number_is_written(const struct child_spec *spec, const struct number *number)
+{
+	return number->always || number_get(spec, number) != number->absent;
 }
 
 /* Variables that tell a process its node and its group. Only the node sets them. */
@@ -154,10 +268,44 @@ static int read_env(struct mp_reader *r, struct child_spec *spec, size_t *io_bud
 	return 0;
 }
 
-static int read_ms(struct mp_reader *r, const char *what, uint64_t *ret, char *text)
+static int read_number(struct mp_reader *r, const struct number *number, struct child_spec *spec, char *text)
 {
-	if (mp_read_uint(r, ret) < 0 || *ret > CHILD_SPEC_TIMEOUT_MAX_MS)
-		return wrong(text, "`%s` must be milliseconds, 0 to %u", what, CHILD_SPEC_TIMEOUT_MAX_MS);
+	uint64_t *ret = (uint64_t *)(void *)((char *)spec + number->offset);
+
+	if (mp_read_uint(r, ret) == 0 && *ret <= number->max)
+		return 0;
+	return wrong(text, "`%s` must be %s, 0 to %llu", number->key,
+		number->max == CHILD_SPEC_TIMEOUT_MAX_MS ? "milliseconds" : "a number",
+		(unsigned long long)number->max);
+}
+
+static int read_exits(struct mp_reader *r, const char *what, struct child_exits *ret, char *text)
+{
+	struct child_exits exits = {0};
+	uint64_t status;
+	char word[16];
+	const char *s;
+	size_t len;
+	uint32_t n;
+	int r_word;
+
+	if (mp_read_array(r, &n) < 0)
+		return wrong(text, "`%s` must be an array of exit statuses and names of signals", what);
+	while (n--) {
+		if (mp_read_uint(r, &status) == 0) {
+			r_word = child_exits_add_status(&exits, status);
+		} else if (mp_read_str(r, &s, &len) == 0 && len < sizeof(word) && !memchr(s, 0, len)) {
+			snprintf(word, sizeof(word), "%.*s", (int)len, s);
+			r_word = child_exits_add_signal(&exits, cause_signal_number(word));
+		} else {
+			r_word = -EINVAL;
+		}
+		if (r_word)
+			return wrong(text,
+				"`%s` has what is neither an exit status, 0 to 255, nor the name of a signal",
+				what);
+	}
+	*ret = exits;
 	return 0;
 }
 
@@ -174,6 +322,7 @@ static int read_restart(struct mp_reader *r, enum actor_restart *ret, char *text
 static int read_key(struct mp_reader *r, const char *k, size_t k_len, struct child_spec *spec,
 	size_t *io_budget, char *text)
 {
+	const struct number *number = number_of(k, k_len);
 	size_t name_budget = SIZE_MAX;
 	const char *s;
 	size_t len;
@@ -194,14 +343,12 @@ static int read_key(struct mp_reader *r, const char *k, size_t k_len, struct chi
 	}
 	if (mp_str_is(k, k_len, "restart"))
 		return read_restart(r, &spec->restart, text);
-	if (mp_str_is(k, k_len, "backoff_min_ms"))
-		return read_ms(r, "backoff_min_ms", &spec->backoff_min_ms, text);
-	if (mp_str_is(k, k_len, "backoff_max_ms"))
-		return read_ms(r, "backoff_max_ms", &spec->backoff_max_ms, text);
-	if (mp_str_is(k, k_len, "stop_timeout_ms"))
-		return read_ms(r, "stop_timeout_ms", &spec->stop_timeout_ms, text);
-	if (mp_str_is(k, k_len, "ready_timeout_ms"))
-		return read_ms(r, "ready_timeout_ms", &spec->ready_timeout_ms, text);
+	if (number)
+		return read_number(r, number, spec, text);
+	if (mp_str_is(k, k_len, "fatal_on"))
+		return read_exits(r, "fatal_on", &spec->fatal_on, text);
+	if (mp_str_is(k, k_len, "ok_exit"))
+		return read_exits(r, "ok_exit", &spec->ok_exit, text);
 	if (mp_str_is(k, k_len, "ready")) {
 		if (mp_read_str(r, &s, &len) < 0 ||
 			(!mp_str_is(s, len, "exec") && !mp_str_is(s, len, "actor")))
@@ -228,6 +375,26 @@ static int read_key(struct mp_reader *r, const char *k, size_t k_len, struct chi
 		return mp_read_uint(r, &spec->monitor_id) < 0 ? wrong(text, "`monitor` must be a number") : 0;
 	}
 	return mp_skip(r) < 0 ? wrong(text, "the spec is malformed") : 0;
+}
+
+/* Whether what the spec says about restarts goes together. */
+static int check_restarts(struct child_spec *spec, bool max_given, char *text)
+{
+	if (!max_given && spec->backoff_max_ms < spec->backoff_min_ms)
+		spec->backoff_max_ms = spec->backoff_min_ms;
+	if (!spec->backoff_min_ms)
+		spec->backoff_max_ms = 0;
+	if (spec->backoff_max_ms < spec->backoff_min_ms)
+		return wrong(text, "`backoff_max_ms` %llu is below `backoff_min_ms` %llu",
+			(unsigned long long)spec->backoff_max_ms, (unsigned long long)spec->backoff_min_ms);
+	if (!spec->backoff_factor)
+		return wrong(text, "`backoff_factor` must be at least 1");
+	if (spec->intensity && !spec->period_ms)
+		return wrong(
+			text, "`intensity` needs `period_ms`: in which time so many restarts are allowed");
+	if (exits_meet(&spec->fatal_on, &spec->ok_exit))
+		return wrong(text, "`fatal_on` and `ok_exit` have the same exit status or signal");
+	return 0;
 }
 
 int child_spec_parse(struct mp_reader *r, struct child_spec *ret, char text[CHILD_SPEC_TEXT_BYTES])
@@ -259,13 +426,8 @@ int child_spec_parse(struct mp_reader *r, struct child_spec *ret, char text[CHIL
 			"`name` must be 1 to 255 bytes of UTF-8 without control characters and not begin with $");
 	if (!err && spec.cwd && spec.cwd[0] != '/')
 		err = wrong(text, "`cwd` must be an absolute path, not %.100s", spec.cwd);
-	if (!err && !max_given && spec.backoff_max_ms < spec.backoff_min_ms)
-		spec.backoff_max_ms = spec.backoff_min_ms;
-	if (!err && !spec.backoff_min_ms)
-		spec.backoff_max_ms = 0;
-	if (!err && spec.backoff_max_ms < spec.backoff_min_ms)
-		err = wrong(text, "`backoff_max_ms` %llu is below `backoff_min_ms` %llu",
-			(unsigned long long)spec.backoff_max_ms, (unsigned long long)spec.backoff_min_ms);
+	if (!err)
+		err = check_restarts(&spec, max_given, text);
 	if (err) {
 		if (err == -EPROTO)
 			err = wrong(text, "the spec is malformed");
@@ -332,22 +494,38 @@ static void put_bool(struct buf *b, const char *key, bool value)
 	mp_put_bool(b, value);
 }
 
+static void put_exits(struct buf *b, const char *key, const struct child_exits *exits)
+{
+	char scratch[16];
+
+	mp_put_cstr(b, key);
+	mp_put_array(b, exits_count(exits));
+	for (unsigned status = 0; status <= 255; status++)
+		if (has_status(exits, status))
+			mp_put_uint(b, status);
+	for (int signo = 1; signo <= 64; signo++)
+		if (has_signal(exits, signo))
+			mp_put_cstr(b, cause_signal_name(signo, scratch));
+}
+
 /*
  * A value whose default may change with a version is always written. A value that is false or 0 is left out;
  * every version reads its absence as false or 0.
  */
 void child_spec_put(struct buf *b, const struct child_spec *spec)
 {
-	uint32_t n_optional = (spec->name != NULL) + (spec->env != NULL) + (spec->cwd != NULL) +
-			      (spec->ready_timeout_ms != 0) + spec->no_stamps + (spec->cookie != 0) +
-			      spec->owned + spec->monitor;
+	bool fatal_on = exits_count(&spec->fatal_on) > 0, ok_exit = exits_count(&spec->ok_exit) > 0;
+	uint32_t n_optional = (spec->name != NULL) + (spec->env != NULL) + (spec->cwd != NULL) + fatal_on +
+			      ok_exit + spec->no_stamps + (spec->cookie != 0) + spec->owned + spec->monitor;
 
-	mp_put_map(b, 6 + n_optional);
+	for (size_t i = 0; i < N_NUMBERS; i++)
+		n_optional += number_is_written(spec, &numbers[i]);
+	mp_put_map(b, 3 + n_optional);
 	put_argv(b, spec->argv);
 	put_str(b, "restart", child_restart_name(spec->restart));
-	put_uint(b, "backoff_min_ms", spec->backoff_min_ms);
-	put_uint(b, "backoff_max_ms", spec->backoff_max_ms);
-	put_uint(b, "stop_timeout_ms", spec->stop_timeout_ms);
+	for (size_t i = 0; i < N_NUMBERS; i++)
+		if (number_is_written(spec, &numbers[i]))
+			put_uint(b, numbers[i].key, number_get(spec, &numbers[i]));
 	put_str(b, "ready", spec->ready_actor ? "actor" : "exec");
 	if (spec->name)
 		put_str(b, "name", spec->name);
@@ -355,8 +533,10 @@ void child_spec_put(struct buf *b, const struct child_spec *spec)
 		put_env(b, spec->env);
 	if (spec->cwd)
 		put_str(b, "cwd", spec->cwd);
-	if (spec->ready_timeout_ms)
-		put_uint(b, "ready_timeout_ms", spec->ready_timeout_ms);
+	if (fatal_on)
+		put_exits(b, "fatal_on", &spec->fatal_on);
+	if (ok_exit)
+		put_exits(b, "ok_exit", &spec->ok_exit);
 	if (spec->no_stamps)
 		put_bool(b, "stamps", false);
 	if (spec->cookie)

@@ -23,9 +23,21 @@
  * The values of a spec without these keys. docs/protocol.md, actor/process.h and actorctl's help repeat the
  * numbers.
  */
-#define CHILD_BACKOFF_MIN_DEFAULT_MS  100
-#define CHILD_BACKOFF_MAX_DEFAULT_MS  30000
-#define CHILD_STOP_TIMEOUT_DEFAULT_MS 10000
+#define CHILD_BACKOFF_MIN_DEFAULT_MS   100
+#define CHILD_BACKOFF_MAX_DEFAULT_MS   30000
+#define CHILD_BACKOFF_FACTOR_DEFAULT   2
+#define CHILD_BACKOFF_JITTER_DEFAULT   20
+#define CHILD_BACKOFF_RESET_DEFAULT_MS 60000
+#define CHILD_STOP_TIMEOUT_DEFAULT_MS  10000
+
+#define CHILD_BACKOFF_FACTOR_MAX 100
+#define CHILD_INTENSITY_MAX      1000 /* the supervisor's state has the time of each restart that counts */
+
+/* A set of ends of a process: exit statuses, and signals that ended it. */
+struct child_exits {
+	uint64_t statuses[4]; /* bit s % 64 of [s / 64] */
+	uint64_t signals;     /* bit signo - 1 */
+};
 
 struct child_spec {
 	const char *name;        /* NULL: the name is made from argv[0] */
@@ -34,6 +46,12 @@ struct child_spec {
 	const char *cwd;         /* absolute; NULL: "/" */
 	enum actor_restart restart;
 	uint64_t backoff_min_ms, backoff_max_ms; /* both 0: restart at once */
+	uint64_t backoff_factor, backoff_jitter_pct;
+	uint64_t backoff_reset_ms; /* a child that served so long begins a new series of delays; 0: never */
+	/* after @intensity restarts in @period_ms one more failure is the last; period_ms 0: no limit */
+	uint64_t intensity, period_ms;
+	struct child_exits fatal_on; /* after these ends it is not started again */
+	struct child_exits ok_exit;  /* these ends are as good as exit status 0 */
 	uint64_t stop_timeout_ms;
 	uint64_t ready_timeout_ms; /* 0: none */
 	bool ready_actor;          /* ready when its group says so; false: ready when exec() has succeeded */
@@ -52,6 +70,9 @@ struct child_spec {
 		.restart = ACTOR_PERMANENT,                                                                  \
 		.backoff_min_ms = CHILD_BACKOFF_MIN_DEFAULT_MS,                                              \
 		.backoff_max_ms = CHILD_BACKOFF_MAX_DEFAULT_MS,                                              \
+		.backoff_factor = CHILD_BACKOFF_FACTOR_DEFAULT,                                              \
+		.backoff_jitter_pct = CHILD_BACKOFF_JITTER_DEFAULT,                                          \
+		.backoff_reset_ms = CHILD_BACKOFF_RESET_DEFAULT_MS,                                          \
 		.stop_timeout_ms = CHILD_STOP_TIMEOUT_DEFAULT_MS,                                            \
 	})
 
@@ -67,6 +88,13 @@ void child_spec_deinit(struct child_spec *spec);
  * Writes the map; child_spec_parse() would read the same spec from it. Each string of env must be NAME=VALUE.
  */
 void child_spec_put(struct buf *b, const struct child_spec *spec);
+
+/* Adds the exit status @status, 0 to 255, or the signal @signo. Returns 0, or -EINVAL for another number. */
+int child_exits_add_status(struct child_exits *exits, uint64_t status);
+int child_exits_add_signal(struct child_exits *exits, int signo);
+/* Adds one word: a number is an exit status, a name a signal. Returns 0, or -EINVAL. */
+int child_exits_add_word(struct child_exits *exits, const char *word);
+bool child_exits_has(const struct child_exits *exits, const struct actor_cause *cause);
 
 /* Whether @variable has the form "NAME=VALUE". */
 bool child_variable_is_valid(const char *variable);

@@ -100,3 +100,33 @@ bool intensity_window_add(struct intensity_window *window, uint64_t now_ns)
 			    [window->next]; /* the oldest of the last intensity+1 times, this one included */
 	return now_ns > oldest_ns && now_ns - oldest_ns > window->period_ns;
 }
+
+void intensity_window_clear(struct intensity_window *window)
+{
+	window->n = window->next = 0;
+}
+
+/* The time of the restart that is @back restarts before the latest one. */
+static uint64_t window_time_back(const struct intensity_window *window, uint32_t back)
+{
+	return window->times_ns[(window->next + window->n_slots - 1 - back) % window->n_slots];
+}
+
+uint32_t intensity_window_recent(const struct intensity_window *window, uint64_t now_ns)
+{
+	uint32_t n = 0;
+
+	while (n < window->n) {
+		uint64_t at_ns = window_time_back(window, n);
+
+		if (now_ns > at_ns && now_ns - at_ns > window->period_ns)
+			break;
+		n++;
+	}
+	return n;
+}
+
+uint64_t intensity_window_time(const struct intensity_window *window, uint32_t n_recent, uint32_t i)
+{
+	return window_time_back(window, n_recent - 1 - i);
+}

@@ -89,4 +89,14 @@ void intensity_window_deinit(struct intensity_window *window);
 /* Counts one more restart at @now_ns. Returns false when there are too many now. */
 bool intensity_window_add(struct intensity_window *window, uint64_t now_ns);
 
+/* Forgets every restart. */
+void intensity_window_clear(struct intensity_window *window);
+
+/*
+ * How many restarts still count at @now_ns. They are the latest ones: intensity_window_time() gives them from
+ * @i = 0, the oldest of these, on.
+ */
+uint32_t intensity_window_recent(const struct intensity_window *window, uint64_t now_ns);
+uint64_t intensity_window_time(const struct intensity_window *window, uint32_t n_recent, uint32_t i);
+
 #endif

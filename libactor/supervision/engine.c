@@ -19,7 +19,9 @@
  *	fatal          down, kept  down, kept    removed
  *
  * A restart costs the supervisor one unit of intensity, however many siblings it takes along; a failed start
- * costs one per attempt. Commands cost nothing.
+ * costs one per attempt. Commands cost nothing. A child may have a limit of its own, counted in the same way.
+ * When that is exceeded, the child is down and the supervisor goes on: OTP needs a supervisor per child for
+ * that. A command that starts the child begins a new count.
  *
  * The group. one_for_all and rest_for_one restart the tail of the list that begins at order `from`. Three
  * phases walk it with one cursor: STOPPING goes backward, one child at a time. When STOPPING has reached the
@@ -136,6 +138,14 @@ static bool child_is_live(const struct supervision_child *child)
 static bool child_start_is_pending(const struct supervision_child *child)
 {
 	return child->pending & PENDING(START);
+}
+
+static void child_free(struct supervision_child *child)
+{
+	if (!child)
+		return;
+	intensity_window_deinit(&child->restarts);
+	free(child);
 }
 
 static void child_queue(struct supervision_child *child, unsigned action)
@@ -519,6 +529,11 @@ static void child_restart_by_policy(
 	uint64_t delay_ns;
 
 	child->first = false;
+	if (child->spec.period_ms && !intensity_window_add(&child->restarts, supervision->now_ns)) {
+		child->wanted = false;
+		child_end_for_good(child, SUPERVISION_CAUSE_INTENSITY);
+		return;
+	}
 	if (supervision->config.intensity != SUPERVISION_UNLIMITED &&
 		!intensity_window_add(&supervision->window, supervision->now_ns)) {
 		child_settle(child, SUPERVISION_CAUSE_INTENSITY);
@@ -644,15 +659,15 @@ struct supervision *supervision_free(struct supervision *supervision)
 
 	if (!supervision)
 		return NULL;
-	free(supervision->reaped);
+	child_free(supervision->reaped);
 	while ((child = TAILQ_FIRST(&supervision->queue))) {
 		child_unqueue(child, child->pending);
 		if (child->removed)
-			free(child);
+			child_free(child);
 	}
 	while ((child = TAILQ_FIRST(&supervision->children))) {
 		TAILQ_REMOVE(&supervision->children, child, link);
-		free(child);
+		child_free(child);
 	}
 	heap_deinit(&supervision->deadlines);
 	intensity_window_deinit(&supervision->window);
@@ -773,7 +788,7 @@ static bool supervision_next_child_action(struct supervision *supervision, struc
 
 bool supervision_next_action(struct supervision *supervision, struct supervision_action *ret)
 {
-	free(supervision->reaped);
+	child_free(supervision->reaped);
 	supervision->reaped = NULL;
 
 	if (supervision->escalated) {
@@ -820,6 +835,11 @@ int supervision_child_add(struct supervision *supervision, const struct supervis
 	child = calloc(1, sizeof(*child) + id_size);
 	if (!child)
 		return -ENOMEM;
+	if (spec->period_ms &&
+		intensity_window_init(&child->restarts, spec->intensity, spec->period_ms * NS_PER_MS) < 0) {
+		free(child);
+		return -ENOMEM;
+	}
 	memcpy(child->id, id, id_size);
 	child->supervision = supervision;
 	child->spec = *spec;
@@ -834,12 +854,19 @@ int supervision_child_add(struct supervision *supervision, const struct supervis
 	return 0;
 }
 
-/* A command wants the child up, from now on and with a new series of delays. */
+/* A command began a new series of delays and a new count of restarts. */
+static void child_begin_anew(struct supervision_child *child)
+{
+	backoff_reset(&child->backoff);
+	intensity_window_clear(&child->restarts);
+}
+
+/* A command wants the child up from now on. */
 static void child_want_start(struct supervision_child *child)
 {
 	child->wanted = true;
 	child->first = true;
-	backoff_reset(&child->backoff);
+	child_begin_anew(child);
 }
 
 static int child_command_check(const struct supervision_child *child)
@@ -868,7 +895,7 @@ int supervision_child_start(struct supervision_child *child, uint64_t now_ns)
 		child_request_start(child);
 		break;
 	case SUPERVISION_BACKOFF:
-		backoff_reset(&child->backoff);
+		child_begin_anew(child);
 		child_request_start(child);
 		break;
 	case SUPERVISION_STOPPING:
@@ -952,7 +979,7 @@ int supervision_child_remove(struct supervision_child *child)
 		return -EBUSY;
 	child_unqueue(child, child->pending);
 	child_unlink(child);
-	free(child);
+	child_free(child);
 	supervision_advance(supervision);
 	return 0;
 }
@@ -985,6 +1012,12 @@ int supervision_child_restore(struct supervision_child *child, enum supervision_
 	else if (state == SUPERVISION_UP && child->spec.ready_timeout_ms)
 		child_deadline_set(child, since_ns, child->spec.ready_timeout_ms * NS_PER_MS);
 	return 0;
+}
+
+void supervision_child_restore_restart(struct supervision_child *child, uint64_t at_ns)
+{
+	if (child->spec.period_ms)
+		intensity_window_add(&child->restarts, at_ns);
 }
 
 /* ---- events ---- */

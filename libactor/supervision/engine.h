@@ -55,6 +55,12 @@ struct supervision_child_spec {
 	uint32_t ready_timeout_ms; /* from started to ready; 0 = none. Only with await_ready */
 	int32_t shutdown_ms;       /* >= 0, SUPERVISION_INFINITY, SUPERVISION_BRUTAL_KILL */
 	struct backoff_spec backoff;
+	/*
+	 * A limit of this child alone: after @intensity restarts in @period_ms one more failure leaves it
+	 * down, and costs its supervisor nothing. Only with one_for_one. @period_ms 0: no such limit
+	 */
+	uint32_t intensity;
+	uint32_t period_ms;
 };
 
 struct supervision;
@@ -75,6 +81,8 @@ struct supervision_child {
 	uint64_t n_starts;   /* START actions */
 	uint64_t n_restarts; /* those of them that were no command */
 	struct backoff backoff;
+	struct intensity_window
+		restarts; /* those that count for its own limit; see intensity_window_recent() */
 	/* --- private --- */
 	bool removed;
 	bool dynamic;
@@ -195,6 +203,12 @@ int supervision_child_remove(struct supervision_child *child);
  */
 int supervision_child_restore(struct supervision_child *child, enum supervision_state state, bool wanted,
 	uint64_t since_ns, uint64_t deadline_ns, uint64_t n_restarts, struct backoff backoff);
+
+/*
+ * One of the restarts of an earlier life that count for the child's own limit; the oldest comes first. For a
+ * child without a limit nothing happens.
+ */
+void supervision_child_restore_restart(struct supervision_child *child, uint64_t at_ns);
 
 /*
  * ---- events, per child: what its instance did. -EINVAL: there is no instance, or the event is impossible

@@ -114,5 +114,9 @@ const char *supervision_child_spec_check(
 		return "the shutdown is a number of milliseconds, infinity or brutal_kill";
 	if (spec->ready_timeout_ms && !spec->await_ready)
 		return "a ready timeout needs a child that says when it is ready";
+	if (spec->period_ms && config->strategy != SUPERVISION_ONE_FOR_ONE)
+		return "a limit of restarts of one child needs one_for_one: else its restart is that of a group";
+	if (spec->period_ms && spec->intensity > INTENSITY_MAX)
+		return "the limit of restarts is too high";
 	return backoff_spec_check(&spec->backoff);
 }

@@ -80,10 +80,19 @@ static void put_last_exit(const struct last_exit *e, struct buf *b)
 	mp_put_int(b, e->pid);
 }
 
+/* The restarts that may count for the child's limit, the oldest first. */
+static void put_recent(const struct intensity_window *restarts, struct buf *b)
+{
+	mp_put_array(b, restarts->n);
+	for (uint32_t i = 0; i < restarts->n; i++)
+		mp_put_uint(b, intensity_window_time(restarts, restarts->n, i));
+}
+
 static void put_child(const struct child *child, struct buf *b)
 {
 	uint64_t deadline_ns = supervision_child_deadline(child->sup);
-	mp_put_array(b, 21);
+
+	mp_put_array(b, 23);
 	mp_put_uint(b, ROW_CHILD);
 	mp_put_uint(b, child->number);
 	mp_put_uint(b, child->group);
@@ -106,6 +115,8 @@ static void put_child(const struct child *child, struct buf *b)
 	mp_put_bool(b, child->stopped);
 	mp_put_int(b, child->denied_pid);
 	mp_put_int(b, child->denied_uid);
+	mp_put_bool(b, child->given_up);
+	put_recent(&child->sup->restarts, b);
 }
 
 static void put_watch(const struct watch *watch, struct buf *b)
@@ -362,6 +373,21 @@ static int load_watches(struct node *node, struct child *child, struct mp_reader
 	return n % 2 ? -EPROTO : 0;
 }
 
+static int load_recent(struct mp_reader *r, struct child_saved *saved)
+{
+	uint32_t n;
+
+	TRY(mp_read_array(r, &n));
+	if (n > CHILD_INTENSITY_MAX + 1)
+		return -EPROTO;
+	free(saved->recent_ns);
+	saved->recent_ns = n ? node_alloc(n * sizeof(*saved->recent_ns)) : NULL;
+	saved->n_recent = n;
+	for (uint32_t i = 0; i < n; i++)
+		TRY(mp_read_uint(r, &saved->recent_ns[i]));
+	return 0;
+}
+
 /* @n_fields: rows of older states have 18. */
 static int load_child(struct node *node, struct mp_reader *r, uint32_t n_fields)
 {
@@ -396,6 +422,10 @@ static int load_child(struct node *node, struct mp_reader *r, uint32_t n_fields)
 	if (n_fields > 19) {
 		TRY(mp_read_int(r, &denied_pid));
 		TRY(mp_read_int(r, &denied_uid));
+	}
+	if (n_fields > 21) {
+		TRY(mp_read_bool(r, &child->given_up));
+		TRY(load_recent(r, saved));
 	}
 	if (denied_pid < 0 || denied_pid > INT32_MAX || denied_uid < INT32_MIN || denied_uid > INT32_MAX)
 		return -EPROTO;
@@ -477,7 +507,7 @@ static int load_row(struct node *node, struct mp_reader *r)
 	case ROW_SPEC:
 		return n == 7 ? load_spec(node, r) : -EPROTO;
 	case ROW_CHILD:
-		return n == 18 || n == 19 || n == 21 ? load_child(node, r, n) : -EPROTO;
+		return n == 18 || n == 19 || n == 21 || n == 23 ? load_child(node, r, n) : -EPROTO;
 	case ROW_REMOVED:
 		if (n != 2)
 			return -EPROTO;

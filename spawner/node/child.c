@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "spawner/node/child.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,7 +25,7 @@ const char *child_state_name(const struct child *child)
 	case _SUPERVISION_STATE_N:
 		break;
 	}
-	return "down";
+	return child->given_up ? "failed" : "down";
 }
 
 bool child_is_up(const struct child *child)
@@ -54,7 +55,30 @@ const char *child_outcome(const struct child *child)
 		return NULL;
 	if (child->stopped || !child->last_exit.set)
 		return "stopped";
-	return actor_cause_is_clean(&child->last_exit.cause) ? "done" : "failed";
+	if (child->given_up)
+		return "failed";
+	return actor_cause_is_clean(&child->last_exit.cause) ||
+			       child_exits_has(&child->spec.ok_exit, &child->last_exit.cause)
+		       ? "done"
+		       : "failed";
+}
+
+enum supervision_exit child_exit_of(const struct child *child, const struct actor_cause *cause, bool stopping)
+{
+	bool signalled = cause->kind == ACTOR_EXIT_SIGNAL;
+
+	if (signalled && stopping && cause->code == SIGTERM)
+		return SUPERVISION_EXIT_SHUTDOWN;
+	if (child_exits_has(&child->spec.fatal_on, cause))
+		return SUPERVISION_EXIT_FATAL;
+	if (child_exits_has(&child->spec.ok_exit, cause))
+		return SUPERVISION_EXIT_NORMAL;
+	if (signalled)
+		return cause->code == SIGKILL ? SUPERVISION_EXIT_KILLED : SUPERVISION_EXIT_ABNORMAL;
+	if (cause->code == 0)
+		return SUPERVISION_EXIT_NORMAL;
+	return cause->code == CHILD_EXIT_NEVER_AGAIN && !child->daemon ? SUPERVISION_EXIT_FATAL
+								       : SUPERVISION_EXIT_ABNORMAL;
 }
 
 const char *child_denied_text(const struct child *child, char text[CHILD_DENIED_TEXT])
@@ -66,6 +90,22 @@ const char *child_denied_text(const struct child *child, char text[CHILD_DENIED_
 	snprintf(text, CHILD_DENIED_TEXT, "%d runs as %s; not stopped: %s; only that user or root can end it",
 		child->denied_pid, whom,
 		child->group ? "the node may not signal it" : "the process that started it has ended");
+	return text;
+}
+
+const char *child_ended_text(const struct child *child, char text[CHILD_ENDED_TEXT])
+{
+	char scratch[16];
+	const struct actor_cause *cause = &child->last_exit.cause;
+
+	if (!child->last_exit.set)
+		snprintf(text, CHILD_ENDED_TEXT, "it was stopped");
+	else if (cause->kind == ACTOR_EXIT_SIGNAL)
+		snprintf(text, CHILD_ENDED_TEXT, "%s%s%s", cause_signal_name(cause->code, scratch),
+			cause->text[0] ? ": " : "", cause->text);
+	else
+		snprintf(text, CHILD_ENDED_TEXT, "exit %d%s%s", cause->code, cause->text[0] ? ": " : "",
+			cause->text);
 	return text;
 }
 

@@ -14,6 +14,8 @@
 #include "libactor/protocol/child-spec.h"
 #include "spawner/shared/protocol.h"
 
+#define CHILD_EXIT_NEVER_AGAIN 125 /* the exit status by which a program asks not to be started again */
+
 struct client;
 struct ending;
 struct request;
@@ -53,6 +55,8 @@ struct child_saved {
 	bool wanted;
 	uint64_t since_ns, deadline_ns, n_restarts;
 	uint32_t backoff_step;
+	uint64_t *recent_ns; /* restarts that count for its limit, the oldest first */
+	uint32_t n_recent;
 };
 
 struct child {
@@ -83,6 +87,7 @@ struct child {
 	/* it is down for good, since it ended by itself, or was stopped and is temporary. Its name is free */
 	bool ended;
 	bool stopped;    /* it is down because somebody wanted that */
+	bool given_up;   /* it is down because it failed more often than its limit allows */
 	uint64_t n_ends; /* ends of incarnations, failed starts included */
 	uint64_t n_exec_failures;
 	/* bytes of its output that could not be written to the log since this supervisor started */
@@ -108,18 +113,25 @@ struct child {
 	bool spec_dirty;
 };
 
-/* "starting", "up", "ready", "stopping", "backoff", "down" */
+/* "starting", "up", "ready", "stopping", "backoff", "failed" (down, and given up), "down" */
 const char *child_state_name(const struct child *child);
 bool child_is_up(const struct child *child);    /* up or ready */
 bool child_is_ready(const struct child *child); /* ready; or up, if it will never say ready */
 bool child_is_down(const struct child *child);
 /* It was to be stopped, and lives on because the kernel does not let it be killed. */
 bool child_is_denied(const struct child *child);
+/* The kind of exit to tell the engine. @stopping: it had been told to stop. */
+enum supervision_exit child_exit_of(
+	const struct child *child, const struct actor_cause *cause, bool stopping);
 /*
  * Why the child is down: "stopped" (somebody wanted that), "done" (it ended well), "failed". NULL: it is not
  * down.
  */
 const char *child_outcome(const struct child *child);
+
+/* How it ended last: "exit 3: its last words", "SIGSEGV"; returns @text. */
+#define CHILD_ENDED_TEXT 300
+const char *child_ended_text(const struct child *child, char text[CHILD_ENDED_TEXT]);
 
 /*
  * "PID runs as another user (uid N); not stopped: …", of a child with a denied_pid; returns @text.

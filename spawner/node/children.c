@@ -54,6 +54,8 @@ int node_child_engage(struct node *node, struct child *child)
 		.await_ready = s->ready_actor || child->daemon,
 		.ready_timeout_ms = s->ready_actor ? s->ready_timeout_ms : 0,
 		.shutdown_ms = (int32_t)s->stop_timeout_ms,
+		.intensity = (uint32_t)s->intensity,
+		.period_ms = (uint32_t)s->period_ms,
 	};
 
 	if (child->daemon)
@@ -70,9 +72,9 @@ int node_child_engage(struct node *node, struct child *child)
 		spec.backoff = (struct backoff_spec){
 			.min_ms = s->backoff_min_ms,
 			.max_ms = s->backoff_max_ms,
-			.factor = 2,
-			.jitter_pct = 20,
-			.reset_after_ms = 60000,
+			.factor = (uint32_t)s->backoff_factor,
+			.jitter_pct = (uint32_t)s->backoff_jitter_pct,
+			.reset_after_ms = (uint32_t)s->backoff_reset_ms,
 		};
 	return supervision_child_add(child->daemon ? node->daemons : node->engine, &spec, &child->sup);
 }
@@ -102,6 +104,7 @@ void node_child_free(struct node *node, struct child *child)
 		node->n_children--;
 	}
 	child_spec_deinit(&child->spec);
+	free(child->saved.recent_ns);
 	free(child->name);
 	free(child);
 }

@@ -23,7 +23,7 @@ void node_request_groups(struct node *node)
  */
 void node_start_instance(struct node *node, struct child *child)
 {
-	child->ended = child->stopped = false;
+	child->ended = child->stopped = child->given_up = false;
 	child->denied_pid = 0;
 	if (list_is_linked(&child->ended_link)) {
 		list_remove(&child->ended_link);
@@ -50,8 +50,13 @@ static void child_gone(
 {
 	if (!child_is_down(child))
 		return; /* a command has started it again already */
-	child->stopped =
-		action->cause != SUPERVISION_CAUSE_ENDED && action->cause != SUPERVISION_CAUSE_START_FAILED;
+	child->given_up = action->cause == SUPERVISION_CAUSE_INTENSITY;
+	child->stopped = !child->given_up && action->cause != SUPERVISION_CAUSE_ENDED &&
+			 action->cause != SUPERVISION_CAUSE_START_FAILED;
+	if (child->given_up)
+		node_log(node, "%s failed once more after %llu restarts in %llu ms: it is given up",
+			child->name, (unsigned long long)child->spec.intensity,
+			(unsigned long long)child->spec.period_ms);
 	node_settle(node, child, now_ns);
 	if (child->removing) {
 		node_child_forget(node, child);
@@ -59,7 +64,8 @@ static void child_gone(
 	}
 	if (child->daemon || node->stopping)
 		return;
-	if (child->stopped && child->spec.restart != ACTOR_TEMPORARY)
+	/* Somebody has to see to it: so it is not forgotten when later ones have ended. */
+	if (child->given_up || (child->stopped && child->spec.restart != ACTOR_TEMPORARY))
 		return;
 	child->ended = true;
 	if (!list_is_linked(&child->ended_link)) {

@@ -18,7 +18,6 @@
 
 #define LEFT_TEXT                                                                                            \
 	"ended with 0 and left processes behind, which were ended too: if it goes into the background, run it in the foreground"
-#define EXIT_NEVER_AGAIN 125 /* the exit status by which a program asks not to be started again */
 /* the pause between tries to run a program that cannot be run, if it has no backoff */
 #define EXEC_FAILURE_NS 100000000ull
 
@@ -100,27 +99,12 @@ static struct actor_cause failed_cause(const struct child *child, int step, int 
 	return cause;
 }
 
-/* The kind of exit to tell the engine. */
-static enum supervision_exit exit_of_cause(const struct actor_cause *cause, bool daemon, bool stopping)
-{
-	bool signalled = cause->kind == ACTOR_EXIT_SIGNAL;
-
-	if (signalled && stopping && cause->code == SIGTERM)
-		return SUPERVISION_EXIT_SHUTDOWN;
-	if (signalled)
-		return cause->code == SIGKILL ? SUPERVISION_EXIT_KILLED : SUPERVISION_EXIT_ABNORMAL;
-	if (cause->code == 0)
-		return SUPERVISION_EXIT_NORMAL;
-	return cause->code == EXIT_NEVER_AGAIN && !daemon ? SUPERVISION_EXIT_FATAL
-							  : SUPERVISION_EXIT_ABNORMAL;
-}
-
 static void exited(struct node *node, struct child *child, const struct keeper_slot *slot, const char *text,
 	uint64_t now_ns)
 {
 	bool stopping = child->sup->state == SUPERVISION_STOPPING;
 	struct actor_cause cause = cause_of_exit(slot->code, slot->status);
-	enum supervision_exit exit = exit_of_cause(&cause, child->daemon, stopping);
+	enum supervision_exit exit = child_exit_of(child, &cause, stopping);
 	bool left;
 
 	if (text && text[0])
@@ -160,14 +144,14 @@ static void exited(struct node *node, struct child *child, const struct keeper_s
 static struct child *adopt(struct node *node, const struct keeper_slot *slot, uint64_t now_ns)
 {
 	bool daemon = slot->spawn_flags & KEEPER_SPAWN_DAEMON;
-	struct child_spec spec = {
-		.stop_timeout_ms = CHILD_STOP_TIMEOUT_DEFAULT_MS, .restart = ACTOR_TEMPORARY};
+	struct child_spec spec = CHILD_SPEC_DEFAULT;
 	char name[KEEPER_NAME_SIZE + 24];
 	struct child *child;
 
 	snprintf(name, sizeof(name), "%s", slot->name[0] ? slot->name : "adopted");
 	for (unsigned i = 2; !daemon && node_child_by_name(node, name); i++)
 		snprintf(name, sizeof(name), "%s.%u", slot->name, i);
+	spec.restart = ACTOR_TEMPORARY;
 	spec.argv = node_argv_of(daemon && node->config.broker ? node->config.broker : name);
 	if (daemon) {
 		spec.restart = ACTOR_PERMANENT;

@@ -108,6 +108,9 @@ static void child_restore(struct node *node, struct child *child, uint64_t now_n
 	} else if (instance && !saved->wanted) {
 		supervision_child_stop(child->sup, now_ns);
 	}
+	/* After the commands above, since these begin a new count, and the state has what came after that. */
+	for (uint32_t i = 0; i < saved->n_recent; i++)
+		supervision_child_restore_restart(child->sup, saved->recent_ns[i]);
 	if (child->ended) {
 		list_append(&node->ended, &child->ended_link);
 		node->n_ended++;
@@ -145,14 +148,12 @@ void node_start(struct node *node, uint64_t now_ns)
 
 static void broker_start(struct node *node, uint64_t now_ns)
 {
-	struct child_spec spec = {
-		.restart = ACTOR_PERMANENT,
-		.backoff_min_ms = DAEMON_BACKOFF_MIN_MS,
-		.backoff_max_ms = DAEMON_BACKOFF_MAX_MS,
-		.stop_timeout_ms = 2000,
-	};
+	struct child_spec spec = CHILD_SPEC_DEFAULT;
 
 	if (!node->broker) {
+		spec.backoff_min_ms = DAEMON_BACKOFF_MIN_MS;
+		spec.backoff_max_ms = DAEMON_BACKOFF_MAX_MS;
+		spec.stop_timeout_ms = 2000;
 		spec.argv = node_argv_of(node->config.broker);
 		node_child_new(node, node->next_number, strdup("broker"), &spec, true);
 		if (!node->broker->name || node_child_engage(node, node->broker) < 0)

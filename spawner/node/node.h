@@ -241,6 +241,8 @@ void node_put_groups(const struct node *node, struct buf *b);
 /* Sets the function that gives the path of a child's log, for node_put_child(). */
 void node_set_log_path(
 	struct node *node, void (*log_path)(const char *name, char *ret, size_t size, void *arg), void *arg);
+/* Appends what the method `explain` answers (docs/protocol.md §5). */
+void node_put_explanation(const struct node *node, struct buf *b, const struct child *child, uint64_t now_ns);
 /* Appends the map of one child; see child_put_map(). */
 void node_put_child(const struct node *node, struct buf *b, const struct child *child, uint64_t now_ns,
 	size_t argv_max_bytes);

@@ -150,21 +150,6 @@ bool node_waiter_new(struct node *node, struct child *child, void *from, enum no
 	return true;
 }
 
-static const char *ended_text(const struct child *child, char text[300])
-{
-	char scratch[16];
-	const struct actor_cause *cause = &child->last_exit.cause;
-
-	if (!child->last_exit.set)
-		snprintf(text, 300, "it was stopped");
-	else if (cause->kind == ACTOR_EXIT_SIGNAL)
-		snprintf(text, 300, "%s%s%s", cause_signal_name(cause->code, scratch),
-			cause->text[0] ? ": " : "", cause->text);
-	else
-		snprintf(text, 300, "exit %d%s%s", cause->code, cause->text[0] ? ": " : "", cause->text);
-	return text;
-}
-
 /*
  * Answers a waiter whose child's program could not be run. An owner that is told so owns nothing, so a child
  * that never ran is then removed. A child without an owner is started again later, since somebody may repair
@@ -187,10 +172,10 @@ static void refuse_ended(struct node *node, struct waiter *waiter)
 {
 	struct child *child = waiter->child;
 	bool owned = !actor_ref_is_nobody(child->owner) && waiter->first;
-	char text[300];
+	char text[CHILD_ENDED_TEXT];
 
 	node_answer_refuse(node, waiter->from, "ended", "%s ended before it was %s: %s%s", child->name,
-		waiter->wait == NODE_WAIT_UP ? "up" : "ready", ended_text(child, text),
+		waiter->wait == NODE_WAIT_UP ? "up" : "ready", child_ended_text(child, text),
 		child_is_down(child) || owned ? "" : "; it is started again");
 	child->removing |= owned;
 }

@@ -39,6 +39,7 @@ int on_stop(actor *self, const actor_msg *msg, actor_from *from);
 int on_wait(actor *self, const actor_msg *msg, actor_from *from);
 
 /* looks.c */
+int on_explain(actor *self, const actor_msg *msg, actor_from *from);
 int on_logs(actor *self, const actor_msg *msg, actor_from *from);
 int on_ls(actor *self, const actor_msg *msg, actor_from *from);
 int on_status(actor *self, const actor_msg *msg, actor_from *from);

@@ -41,6 +41,25 @@ int on_ls(actor *self, const actor_msg *msg, actor_from *from)
 	return answer(from, &body);
 }
 
+int on_explain(actor *self, const actor_msg *msg, actor_from *from)
+{
+	struct supervisor *supervisor = supervisor_of(self);
+	struct args args = args_of(msg);
+	struct buf body = BUF_INIT;
+	struct child *child;
+	char name[256];
+
+	if (args_name(&args, name) < 0 || args.n)
+		return bad_args(from, "name:str");
+	child = node_child_by_name(supervisor->node, name);
+	if (!child) {
+		actor_reply_error(from, ERROR_NO_NAME, "no process is called %s", name);
+		return 0;
+	}
+	node_put_explanation(supervisor->node, &body, child, supervisor_now_ns());
+	return answer(from, &body);
+}
+
 static uint64_t ms_since(uint64_t then_ns)
 {
 	uint64_t now_ns = supervisor_now_ns();
@@ -66,7 +85,8 @@ static void put_broker(struct buf *b, const struct child *broker)
 
 static void put_counts(struct buf *b, const struct node *node)
 {
-	static const char *const states[] = {"starting", "up", "ready", "stopping", "backoff", "down"};
+	static const char *const states[] = {
+		"starting", "up", "ready", "stopping", "backoff", "failed", "down"};
 	enum { N = sizeof(states) / sizeof(states[0]) };
 	uint64_t counts[N] = {0};
 

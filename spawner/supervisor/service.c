@@ -46,6 +46,7 @@ static const struct actor_method methods[] = {
 	{"kill", on_kill, NULL, "name:str signal:int", "sends a signal; 9 goes to the whole tree"},
 	{"rm", on_rm, NULL, "name:str force:bool", "forgets one that is down"},
 	{"ls", on_ls, NULL, "[name:str]", "all processes"},
+	{"explain", on_explain, NULL, "name:str", "why a process is in its state, and what comes next"},
 	{"status", on_status, NULL, "", "the node"},
 	{"wait", on_wait, NULL, "name:str condition:up|ready|down timeout_ms:int",
 		"waits for a process to get there"},

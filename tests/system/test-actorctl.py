@@ -244,7 +244,7 @@ def wrong_usage_exits_2_before_any_node_is_asked():
     fails("--color=pink", "ls", rc=2, says="unknown colour mode 'pink'")
     fails("logs", "-n", "few", "x", rc=2, says="'few' is no number of lines")
     fails("kill", "-s", "FOO", "x", rc=2, says="no signal 'FOO'")
-    fails("spawn", "--restart", "always", "true", rc=2, says="unknown restart type 'always'")
+    fails("spawn", "--restart", "always", "true", rc=2, says="'always' is no restart type")
     fails("spawn", "--backoff", "9s:1s", "true", rc=2, says="'9s:1s' is no backoff")
     fails("spawn", "--stop-timeout", "x", "true", rc=2, says="'x' is no stop timeout")
     fails("spawn", "--env", "FOO", "true", rc=2, says="'FOO' is no variable")

@@ -118,8 +118,9 @@ const struct command command_ls = {
 		    "  actorctl ls --json | jq -r '.[] | select(.state == \"backoff\") | .name'\n",
 	.details =
 		"States: starting, up, ready (an actor program that has started its actors), stopping, backoff (waits for its next\n"
-		"start), down (stays listed until 'actorctl rm'): stopped by a command, done (it ended well by itself) or failed. The name\n"
-		"of one that is done or failed may be taken at once.\n",
+		"start), failed (it was restarted as often as --max-restarts allows; 'actorctl start' begins anew), down (stays listed\n"
+		"until 'actorctl rm'): stopped by a command, done (it ended well by itself) or failed. The name of one that is down and\n"
+		"done or failed may be taken at once. 'actorctl explain NAME' says more.\n",
 	.args_max = 1,
 	.run = ls_run,
 };
@@ -198,7 +199,7 @@ static void status_print_child(struct ctl *ctl, const json_t *child)
 	output_text(child_state(child));
 	if (color)
 		printf("\033[0m");
-	if (outcome)
+	if (outcome && strcmp(outcome, child_state(child)))
 		printf(", %s", !strcmp(outcome, "stopped") ? "stopped by a command"
 			       : !strcmp(outcome, "done")  ? "done: it ended well by itself"
 							   : outcome);

@@ -13,6 +13,7 @@
 #include "libactor/protocol/names.h"
 #include "libactor/util/clock.h"
 #include "tools/commands/commands.h"
+#include "tools/commands/settings.h"
 #include "tools/lib/duration.h"
 #include "tools/lib/json.h"
 #include "tools/lib/path.h"
@@ -43,43 +44,6 @@ struct spawn {
 };
 
 /* ---- the spec ---- */
-
-static int spawn_spec_restart(struct spawn *spawn, const struct args *args)
-{
-	const char *restart = args_value(args, "restart");
-
-	if (!restart)
-		return 0;
-	if (child_restart_parse(restart, strlen(restart), &spawn->spec.restart))
-		return ctl_fail(spawn->ctl, CTL_USAGE, "usage",
-			"permanent: always; transient: unless it ends well; temporary: never",
-			"unknown restart type '%s'", restart);
-	return 0;
-}
-
-static int spawn_spec_times(struct spawn *spawn, const struct args *args)
-{
-	const char *backoff = args_value(args, "backoff"), *stop = args_value(args, "stop-timeout");
-	int64_t min_ms, max_ms = CHILD_BACKOFF_MAX_DEFAULT_MS, stop_ms;
-
-	if (backoff) {
-		if (duration_parse_range(backoff, &min_ms, &max_ms))
-			return ctl_fail(spawn->ctl, CTL_USAGE, "usage", "write MIN:MAX like 100ms:30s, or 0",
-				"'%s' is no backoff", backoff);
-		if (!min_ms && !strchr(backoff, ':'))
-			max_ms = 0;
-		spawn->spec.backoff_min_ms = (uint64_t)min_ms;
-		spawn->spec.backoff_max_ms = (uint64_t)max_ms;
-	}
-	if (stop) {
-		if (duration_parse(stop, &stop_ms))
-			return ctl_fail(spawn->ctl, CTL_USAGE, "usage", "write seconds, or 500ms, 10s, 1m",
-				"'%s' is no stop timeout", stop);
-		spawn->spec.stop_timeout_ms = (uint64_t)stop_ms;
-	}
-	spawn->spec.no_stamps = args_has(args, "no-stamps");
-	return 0;
-}
 
 /* Takes @variable. NULL means that memory ran out. */
 static int spawn_env_add(struct spawn *spawn, size_t n, char *variable)
@@ -202,7 +166,7 @@ static void spawn_interrupted(void *arg)
 	if (child_pid(child))
 		snprintf(pid, sizeof(pid), ", pid %" PRId64 ",", child_pid(child));
 	snprintf(hint, sizeof(hint), "end it with: actorctl stop %s", spawn->name);
-	if (child && !strcmp(child_state(child), "down"))
+	if (child && child_is_down(child))
 		ctl_fail(spawn->ctl, CTL_INTERRUPTED, "interrupted", "see actorctl ls",
 			"interrupted; '%s' has ended", spawn->name);
 	else
@@ -451,9 +415,8 @@ static int spawn_run(struct ctl *ctl, const struct args *args)
 	if (!status)
 		status = spawn_spec_argv(&spawn, args);
 	if (!status)
-		status = spawn_spec_restart(&spawn, args);
-	if (!status)
-		status = spawn_spec_times(&spawn, args);
+		status = settings_read(ctl, &spawn.spec, args);
+	spawn.spec.no_stamps = args_has(args, "no-stamps");
 	if (!status)
 		status = spawn_spec_env(&spawn, args);
 	if (!status)
@@ -476,7 +439,15 @@ static int spawn_run(struct ctl *ctl, const struct args *args)
 static const struct option_spec spawn_options[] = {
 	{'n', "name", OPTION_VALUE, "NAME", "default: the program's name, with .2, .3 ... if taken"},
 	{'r', "restart", OPTION_VALUE, "TYPE", "permanent (default), transient or temporary"},
+	{0, "max-restarts", OPTION_VALUE, "N/PERIOD",
+		"one more failure in that time, and it is given up: failed"},
 	{0, "backoff", OPTION_VALUE, "MIN[:MAX]", "between restarts (default 100ms:30s); 0: none"},
+	{0, "backoff-factor", OPTION_VALUE, "N", "each delay is so many times the one before (default 2)"},
+	{0, "backoff-jitter", OPTION_VALUE, "PERCENT",
+		"each delay is longer or shorter by up to this (default 20)"},
+	{0, "backoff-reset", OPTION_VALUE, "TIME", "delays begin anew when it ran so long (default 1m)"},
+	{0, "fatal-on", OPTION_VALUE, "END,...", "exit statuses and signals after which it is not restarted"},
+	{0, "ok-exit", OPTION_VALUE, "END,...", "exit statuses and signals that are as good as 0"},
 	{'e', "env", OPTION_VALUE, "NAME=VALUE", "for its environment; may be repeated"},
 	{0, "pass", OPTION_VALUE, "NAME", "a variable as it is here, if it is set; may be repeated"},
 	{0, "cwd", OPTION_VALUE, "DIR", "its directory (default: the current one)"},
@@ -495,9 +466,11 @@ const struct command command_spawn = {
 		    "  actorctl spawn --restart temporary --wait -- make test; echo $?\n"
 		    "  actorctl spawn --wait=ready -- ./counter --name counter\n",
 	.details =
-		"Restart types: permanent is always started again, transient unless it exited with 0, temporary never.\n"
+		"Restart types: permanent is always started again, transient unless it exited with 0, temporary never. An exit with 125\n"
+		"asks not to be started again.\n"
 		"Restarts wait: MIN after the first failure, twice as long after each further one, at most MAX, and MIN again after it\n"
-		"ran for a minute. The first restart of one that had been ready is immediate.\n\n"
+		"ran for a minute. The first restart of one that had been ready is immediate. With --max-restarts 5/1m the sixth failure\n"
+		"in a minute leaves it failed until 'actorctl start'. 'actorctl explain NAME' tells which delays are to come.\n\n"
 		"The program gets HOME, PATH, USER, LANG as the node was started with and what --env and --pass say, nothing else of\n"
 		"this shell's environment, and /dev/null as its stdin. A CMD with a slash is taken relative to the current directory, one without is looked up in PATH.\n\n"
 		"--wait=up (the default) returns when the program runs; if it cannot be run that is told, and nothing stays behind.\n"

@@ -469,7 +469,7 @@ static int down_count(struct session *session)
 	if (session_ask(session, &spawner, "ls", json_array(), DOWN_ASK_MS, &children, &error))
 		return -1;
 	json_array_foreach(children, i, child)
-		n += strcmp(child_state(child), "down") ? 1 : 0;
+		n += !child_is_down(child);
 	json_decref(children);
 	return n;
 }

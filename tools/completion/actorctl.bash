@@ -27,7 +27,7 @@ _actorctl()
 		--runtime-dir=*) dir=("${words[i]}") ;;
 		--scope=*) scope=${words[i]#*=} ;;
 		--scope) skip=scope ;;
-		-t | --timeout | -n | --name | --lines | -r | --restart | --backoff | -e | --env | --pass | --cwd | --stop-timeout | -s | --signal | --log-dir | --key | --max | --listen | --keep)
+		-t | --timeout | -n | --name | --lines | -r | --restart | --backoff | --backoff-factor | --backoff-jitter | --backoff-reset | --max-restarts | --fatal-on | --ok-exit | -e | --env | --pass | --cwd | --stop-timeout | -s | --signal | --log-dir | --key | --max | --listen | --keep)
 			skip=value
 			[[ $command == pg && ${words[i]} == -s ]] && skip=scope ;;
 		--)	[[ $command == spawn ]] && { _actorctl_command "$i"; return; } ;;
@@ -61,7 +61,7 @@ _actorctl()
 		COMPREPLY=($(compgen -A signal -- "SIG${cur#SIG}"))
 		[[ $cur == SIG* ]] || COMPREPLY=("${COMPREPLY[@]#SIG}")
 		return ;;
-	-t | --timeout | -n | --name | --lines | --backoff | -e | --env | --stop-timeout | --key | --max | --listen | --keep)
+	-t | --timeout | -n | --name | --lines | --backoff | --backoff-factor | --backoff-jitter | --backoff-reset | --max-restarts | --fatal-on | --ok-exit | -e | --env | --stop-timeout | --key | --max | --listen | --keep)
 		return ;;
 	esac
 
@@ -86,7 +86,7 @@ _actorctl()
 		COMPREPLY=($(compgen -W "$(actorctl __complete commands $command 2>/dev/null)" -- "$cur")) ;;
 	pg)
 		_actorctl_pg ;;
-	ls | status | stop | start | restart | kill | rm | logs)
+	ls | status | explain | stop | start | restart | kill | rm | logs)
 		_actorctl_names processes ;;
 	call | send | trace | describe | actors | inspect | suspend | resume | whereis | names | quota)
 		_actorctl_names names ;;

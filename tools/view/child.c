@@ -26,6 +26,11 @@ const char *child_state(const json_t *child)
 	return child_string(child, "state", "unknown");
 }
 
+bool child_is_down(const json_t *child)
+{
+	return !strcmp(child_state(child), "down") || !strcmp(child_state(child), "failed");
+}
+
 int64_t child_pid(const json_t *child)
 {
 	return json_integer_value(json_object_get(child, "pid"));

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,8 @@ json_t *child_public(const json_t *child, int64_t wall_offset_us);
 
 const char *child_name(const json_t *child);
 const char *child_state(const json_t *child);
+/* Its state is down or failed: it has no process, and none is to come by itself. */
+bool child_is_down(const json_t *child);
 /* 0: there is no process. */
 int64_t child_pid(const json_t *child);
 

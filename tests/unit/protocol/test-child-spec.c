@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,6 +100,25 @@ static void put_huge(struct buf *b)
 	mp_put_uint(b, UINT64_MAX);
 }
 
+static void put_zero(struct buf *b)
+{
+	mp_put_uint(b, 0);
+}
+static void put_one(struct buf *b)
+{
+	mp_put_uint(b, 1);
+}
+static void put_status_256(struct buf *b)
+{
+	mp_put_array(b, 1);
+	mp_put_uint(b, 256);
+}
+static void put_no_signal(struct buf *b)
+{
+	mp_put_array(b, 1);
+	mp_put_cstr(b, "SIGNO");
+}
+
 static void put_argv(struct buf *b)
 {
 	mp_put_array(b, 1);
@@ -172,6 +192,16 @@ static void test_bad_specs_are_refused_by_the_key_that_is_wrong(void **arg)
 	refused("backoff_min_ms", put_huge);
 	refused("backoff_max_ms", put_true);
 	refused("stop_timeout_ms", put_huge);
+	refused("backoff_factor", put_huge);
+	refused("backoff_factor", put_zero);
+	refused("backoff_jitter_pct", put_huge);
+	refused("backoff_reset_ms", put_huge);
+	refused("intensity", put_huge);
+	refused("intensity", put_one); /* there is no period */
+	refused("period_ms", put_true);
+	refused("fatal_on", put_one);
+	refused("fatal_on", put_status_256);
+	refused("ok_exit", put_no_signal);
 	refused("stamps", put_dollar);
 	refused("owned", put_dollar);
 	refused("monitor", put_dollar);
@@ -203,7 +233,7 @@ static void test_what_is_written_is_read_back_equal(void **arg)
 {
 	static const char *const argv[] = {"/bin/x", "", "-v", NULL};
 	static const char *const env[] = {"A=1", "B==", "A=", NULL};
-	const struct child_spec spec = {
+	struct child_spec spec = {
 		.name = "größe",
 		.argv = argv,
 		.env = env,
@@ -211,6 +241,11 @@ static void test_what_is_written_is_read_back_equal(void **arg)
 		.restart = ACTOR_TRANSIENT,
 		.backoff_min_ms = 7,
 		.backoff_max_ms = 8,
+		.backoff_factor = 3,
+		.backoff_jitter_pct = 0,
+		.backoff_reset_ms = 1,
+		.intensity = 5,
+		.period_ms = 6,
 		.stop_timeout_ms = 9,
 		.ready_timeout_ms = 10,
 		.ready_actor = true,
@@ -222,7 +257,18 @@ static void test_what_is_written_is_read_back_equal(void **arg)
 	};
 	struct child_spec back;
 
+	child_exits_add_status(&spec.fatal_on, 255);
+	child_exits_add_signal(&spec.fatal_on, SIGSEGV);
+	child_exits_add_status(&spec.ok_exit, 0);
+	child_exits_add_signal(&spec.ok_exit, 64);
 	read_back(&spec, &back);
+	assert_int_equal(back.backoff_factor, 3);
+	assert_int_equal(back.backoff_jitter_pct, 0);
+	assert_int_equal(back.backoff_reset_ms, 1);
+	assert_int_equal(back.intensity, 5);
+	assert_int_equal(back.period_ms, 6);
+	assert_memory_equal(&back.fatal_on, &spec.fatal_on, sizeof(spec.fatal_on));
+	assert_memory_equal(&back.ok_exit, &spec.ok_exit, sizeof(spec.ok_exit));
 	assert_string_equal(back.name, spec.name);
 	assert_strings_equal(back.argv, argv);
 	assert_strings_equal(back.env, env);
@@ -258,6 +304,27 @@ static void test_what_is_left_out_is_off(void **arg)
 	child_spec_deinit(&back);
 }
 
+static void test_a_set_of_ends_has_statuses_and_signals(void **arg)
+{
+	struct child_exits exits = {0};
+	struct actor_cause cause = {.kind = ACTOR_EXIT_STATUS, .code = 64};
+
+	assert_int_equal(child_exits_add_word(&exits, "64"), 0);
+	assert_int_equal(child_exits_add_word(&exits, "SEGV"), 0);
+	assert_int_equal(child_exits_add_word(&exits, "64x"), -EINVAL);
+	assert_int_equal(child_exits_add_word(&exits, "256"), -EINVAL);
+	assert_int_equal(child_exits_add_word(&exits, ""), -EINVAL);
+	assert_true(child_exits_has(&exits, &cause));
+	cause.code = 63;
+	assert_false(child_exits_has(&exits, &cause));
+	cause.code = SIGSEGV;
+	assert_false(child_exits_has(&exits, &cause));
+	cause.kind = ACTOR_EXIT_SIGNAL;
+	assert_true(child_exits_has(&exits, &cause));
+	cause.kind = ACTOR_EXIT_EXEC;
+	assert_false(child_exits_has(&exits, &cause));
+}
+
 static void test_a_variable_has_a_name_and_a_value(void **arg)
 {
 	assert_true(child_variable_is_valid("A=1"));
@@ -291,6 +358,7 @@ int main(void)
 		cmocka_unit_test(test_bad_specs_are_refused_by_the_key_that_is_wrong),
 		cmocka_unit_test(test_what_is_written_is_read_back_equal),
 		cmocka_unit_test(test_what_is_left_out_is_off),
+		cmocka_unit_test(test_a_set_of_ends_has_statuses_and_signals),
 		cmocka_unit_test(test_a_variable_has_a_name_and_a_value),
 		cmocka_unit_test(test_each_restart_type_has_one_word),
 	};

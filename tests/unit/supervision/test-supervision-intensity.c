@@ -405,6 +405,137 @@ static void test_two_engines_of_one_seed_do_the_same_and_of_two_seeds_do_not(voi
 	assert_true(deadline_ns[0] != deadline_ns[2]);
 }
 
+static struct supervision_child_spec limited(uint32_t intensity, uint32_t period_ms)
+{
+	struct supervision_child_spec spec = spec_of(SUPERVISION_PERMANENT);
+
+	spec.intensity = intensity;
+	spec.period_ms = period_ms;
+	return spec;
+}
+
+static void test_a_limit_of_its_own_leaves_one_child_down_and_the_others_alone(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, flat());
+	add(w, 'a', limited(2, 5000));
+	add(w, 'b', spec_of(SUPERVISION_PERMANENT));
+	run(w);
+	for (int i = 0; i < 2; i++) {
+		exited(w, 'a', CRASH);
+		expect(w, "start a");
+		started(w, "a");
+		exited(w, 'b', CRASH); /* what happens to the other one does not count */
+		expect(w, "start b");
+		started(w, "b");
+	}
+	exited(w, 'a', CRASH);
+	expect(w, "gone a:intensity");
+	is(w, 'a', DOWN);
+	is(w, 'b', UP);
+	assert_int_equal(child(w, 'a')->n_restarts, 2);
+	assert_true(supervision_is_running(w->supervision));
+}
+
+static void test_failed_starts_count_for_a_childs_own_limit(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, flat());
+	add(w, 'a', limited(1, 5000));
+	assert_int_equal(supervision_start(w->supervision, w->now_ns), 0);
+	expect(w, "start a");
+	start_failed(w, 'a');
+	expect(w, "start a");
+	start_failed(w, 'a');
+	expect(w, "gone a:intensity, ready");
+	is(w, 'a', DOWN);
+}
+
+static void test_a_limit_counts_only_restarts_in_its_period(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, flat());
+	add(w, 'a', limited(2, 5000));
+	run(w);
+	for (int i = 0; i < 100; i++) {
+		exited(w, 'a', CRASH);
+		expect(w, "start a");
+		started(w, "a");
+		pass_ms(w, 2501);
+	}
+	assert_int_equal(intensity_window_recent(&child(w, 'a')->restarts, w->now_ns), 1);
+}
+
+static void test_a_limit_of_0_restarts_nothing(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, flat());
+	add(w, 'a', limited(0, 1));
+	run(w);
+	exited(w, 'a', CRASH);
+	expect(w, "gone a:intensity");
+}
+
+static void test_a_command_begins_a_new_count_and_costs_nothing(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, flat());
+	add(w, 'a', limited(1, 5000));
+	run(w);
+	for (int i = 0; i < 5; i++) {
+		exited(w, 'a', CRASH);
+		expect(w, "start a");
+		started(w, "a");
+		exited(w, 'a', CRASH);
+		expect(w, "gone a:intensity");
+		assert_int_equal(supervision_child_start(child(w, 'a'), w->now_ns), 0);
+		expect(w, "start a");
+		started(w, "a");
+		assert_int_equal(supervision_child_restart(child(w, 'a'), w->now_ns), 0);
+		expect(w, "stop a:restart");
+		exited(w, 'a', SHUTDOWN);
+		expect(w, "start a");
+		started(w, "a");
+	}
+}
+
+static void test_a_limit_goes_on_from_the_restarts_of_an_earlier_life(void **state)
+{
+	struct world *w = *state;
+	struct intensity_window *window;
+
+	begin(w, flat());
+	run(w);
+	add(w, 'a', limited(3, 5000));
+	for (uint64_t ms = 1; ms <= 3; ms++)
+		supervision_child_restore_restart(child(w, 'a'), w->now_ns + ms * MS);
+	w->now_ns += 3 * MS;
+	assert_int_equal(supervision_child_restore(
+				 child(w, 'a'), SUPERVISION_UP, true, w->now_ns, 0, 3, (struct backoff){0}),
+		0);
+	window = &child(w, 'a')->restarts;
+	assert_int_equal(intensity_window_recent(window, w->now_ns), 3);
+	for (uint32_t i = 0; i < 3; i++)
+		assert_true(intensity_window_time(window, 3, i) == w->now_ns - (2 - i) * MS);
+	exited(w, 'a', CRASH);
+	expect(w, "gone a:intensity");
+}
+
+static void test_a_limit_of_its_own_is_refused_where_restarts_are_those_of_a_group(void **state)
+{
+	const struct supervision_config config = {.strategy = SUPERVISION_ONE_FOR_ALL};
+	struct supervision_child_spec spec = limited(1, 1000);
+
+	assert_non_null(supervision_child_spec_check(&config, &spec));
+	spec.period_ms = 0;
+	assert_null(supervision_child_spec_check(&config, &spec));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -428,6 +559,13 @@ int main(void)
 		T(test_s26_while_it_waits_for_its_backoff_it_can_be_stopped_started_and_shut_down),
 		T(test_unlimited_intensity_never_escalates_and_backoff_holds_the_loop),
 		T(test_two_engines_of_one_seed_do_the_same_and_of_two_seeds_do_not),
+		T(test_a_limit_of_its_own_leaves_one_child_down_and_the_others_alone),
+		T(test_failed_starts_count_for_a_childs_own_limit),
+		T(test_a_limit_counts_only_restarts_in_its_period),
+		T(test_a_limit_of_0_restarts_nothing),
+		T(test_a_command_begins_a_new_count_and_costs_nothing),
+		T(test_a_limit_goes_on_from_the_restarts_of_an_earlier_life),
+		T(test_a_limit_of_its_own_is_refused_where_restarts_are_those_of_a_group),
 	};
 
 	return run_facts_of("supervision, intensity", tests);

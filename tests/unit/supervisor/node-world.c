@@ -177,14 +177,11 @@ void spec_make(struct child_spec *spec, const char *name, enum actor_restart res
 	const char **argv = calloc(2, sizeof(char *));
 
 	argv[0] = strdup("/bin/true");
-	*spec = (struct child_spec){
-		.name = name ? strdup(name) : NULL,
-		.argv = argv,
-		.restart = restart,
-		.backoff_min_ms = 100,
-		.backoff_max_ms = 30000,
-		.stop_timeout_ms = 1000,
-	};
+	*spec = CHILD_SPEC_DEFAULT;
+	spec->name = name ? strdup(name) : NULL;
+	spec->argv = argv;
+	spec->restart = restart;
+	spec->stop_timeout_ms = 1000;
 }
 
 void spawn(struct fixture *f, const char *name, enum actor_restart restart, enum node_wait wait)

@@ -1,0 +1,117 @@
+"""What users say about one process beside its command: each setting of `actorctl spawn`, with real processes. Arguments: actorctl."""
+
+import os
+import re
+import signal
+import sys
+
+from node import Node, run_tests, until
+
+node = Node(sys.argv[1], "settings").up()
+tests = []
+
+
+def fact(f):
+    tests.append(f)
+    return f
+
+
+def spawn(name, *options, program="exec sleep 1000", rc=0):
+    return node.ctl("spawn", "--name", name, *options, "--", "sh", "-c", program, rc=rc)
+
+
+def is_state(name, state):
+    return lambda: (c := node.child(name))["state"] == state and c
+
+
+def supervisor():
+    return node.ctl_json("status")["supervisor"]["pid"]
+
+
+def kill_supervisor():
+    pid = supervisor()
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: node.ctl("--timeout", "1", "status", rc=None).returncode == 0 and supervisor() != pid, "the next supervisor")
+
+
+# ---- restarts ------------------------------------------------------------------------------------------------------------------------
+
+@fact
+def one_that_fails_too_often_is_given_up_and_a_start_begins_anew():
+    log = node.root + "/storm"
+    spawn("storm", "--wait=none", "--backoff", "0", "--max-restarts", "5/1m", program=f"echo x >> {log}; exit 3")
+    storm = until(is_state("storm", "failed"), "it is given up")
+    assert storm["restarts"] == 5 and storm["outcome"] == "failed" and storm["last_exit"]["code"] == 3, storm
+    with open(log) as f:
+        assert len(f.readlines()) == 6
+    assert re.search(r"storm\tfailed\t-\t-\t5\texit 3 .* ago, failed\n", node.ctl("ls", "storm").stdout), node.ctl("ls", "storm")
+    assert "state  failed\n" in node.ctl("status", "storm").stdout, node.ctl("status", "storm")
+    explained = node.ctl("explain", "storm").stdout
+    assert re.search(r"why  it failed once more after 5 restarts in 60 s, which is its limit \(exit 3\)", explained), explained
+    node.ctl("start", "--no-wait", "storm")
+    until(lambda: len(open(log).readlines()) == 12, "six lives more")
+    until(is_state("storm", "failed"), "it is given up again")
+    assert node.ctl_json("status")["children"]["failed"] == 1
+    node.ctl("rm", "storm")
+
+
+@fact
+def the_count_of_restarts_outlives_the_supervisor():
+    go = node.root + "/go"
+    spawn("counted", "--wait=none", "--backoff", "0", "--max-restarts", "3/1h", program=f"while ! test -e {go}; do sleep 0.02; done; rm {go}; exit 1")
+    for n in range(1, 4):
+        open(go, "w").close()
+        until(lambda: node.child("counted")["restarts"] == n and not os.path.exists(go), "a restart")
+        kill_supervisor()
+        assert node.ctl_json("explain", "counted")["recent_restarts"] == n
+    open(go, "w").close()
+    until(is_state("counted", "failed"), "it is given up")
+    kill_supervisor()
+    assert node.child("counted")["state"] == "failed"
+    node.ctl("rm", "counted")
+
+
+@fact
+def ends_may_be_fatal_or_good():
+    spawn("fatal", "--wait=none", "--fatal-on", "2,SIGUSR1", program="exit 2")
+    until(is_state("fatal", "down"), "its end")
+    assert node.child("fatal")["outcome"] == "failed" and node.child("fatal")["restarts"] == 0
+    assert "its fatal_on has this end" in node.ctl("explain", "fatal").stdout
+    spawn("good", "--wait=none", "--restart", "transient", "--ok-exit", "3,USR2", program="kill -USR2 $$")
+    until(is_state("good", "down"), "its end")
+    assert node.child("good")["outcome"] == "done"
+    explained = node.ctl("explain", "good").stdout
+    assert "good ends  0, 3, SIGUSR2\n" in explained and "it ended well by itself (SIGUSR2)" in explained, explained
+    spawn("asks", "--wait=none", program="exit 125")
+    until(is_state("asks", "down"), "its end")
+    assert "asks not to be started again" in node.ctl("explain", "asks").stdout
+    node.ctl("rm", "fatal", "good", "asks")
+
+
+@fact
+def the_coming_delays_are_explained():
+    spawn("slow", "--backoff", "1h:5h", "--backoff-factor", "3", "--backoff-jitter", "0", "--backoff-reset", "30s")
+    assert "next delays  none, 1h00m, 3h00m, 5h00m ...\n" in node.ctl("explain", "slow").stdout, node.ctl("explain", "slow")
+    assert "new series  when it has run for 30s\n" in node.ctl("explain", "slow").stdout
+    node.ctl("kill", "-s", "KILL", "slow")
+    until(lambda: node.child("slow")["restarts"] == 1 and node.child("slow")["state"] == "up", "it is back at once")
+    node.ctl("kill", "-s", "KILL", "slow")
+    until(is_state("slow", "backoff"), "it waits")
+    explained = node.ctl("explain", "slow").stdout
+    assert re.search(r"why  it ended \(SIGKILL\), and is started again in 3[56]\d\d(\.\d)? s\n", explained), explained
+    assert "next delays  3h00m, 5h00m ..." in explained, explained
+    node.ctl("rm", "-f", "slow")
+
+
+@fact
+def wrong_settings_are_refused_with_what_is_expected():
+    for option, value, says in (("--max-restarts", "5", "N/PERIOD"), ("--max-restarts", "5/0", "N/PERIOD"), ("--max-restarts", "1001/1m", "at most 1000"),
+                                ("--backoff-factor", "0", "1 to 100"), ("--backoff-jitter", "101", "0 to 100"), ("--backoff-reset", "x", "10s"),
+                                ("--fatal-on", "256", "exit statuses"), ("--ok-exit", "SIGNO", "exit statuses"), ("--stop-timeout", "25h", "a day")):
+        p = spawn("wrong", option, value, rc=2)
+        assert f"'{value}' is no" in p.stderr and says in p.stderr, p.stderr
+    p = spawn("wrong", "--ok-exit", "3", "--fatal-on", "3", rc=2)
+    assert "have the same exit status" in p.stderr, p.stderr
+
+
+run_tests(tests, node)

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a spec may say beside the restart type: limits of restarts, ends that are fatal or good. */
+#include "tests/unit/supervisor/node-world.h"
+
+/* Spawns a child without backoff. */
+static struct child *spawn_with(struct fixture *f, void (*set)(struct child_spec *spec))
+{
+	struct child_spec spec;
+
+	spec_make(&spec, "a", ACTOR_PERMANENT);
+	spec.backoff_min_ms = spec.backoff_max_ms = 0;
+	set(&spec);
+	node_spawn(f->node, &spec, caller, FROM(1), NODE_WAIT_NONE, 0, f->now_ns);
+	turn(f);
+	return node_child_by_name(f->node, "a");
+}
+
+/* The current life of `a` runs and ends with @status. */
+static void lives(struct fixture *f, int status)
+{
+	uint64_t group = node_child_by_name(f->node, "a")->group;
+
+	runs(f, group);
+	ends(f, group, CLD_EXITED, status);
+	turn(f);
+}
+
+static void limit_2(struct child_spec *spec)
+{
+	spec->intensity = 2;
+	spec->period_ms = 10000;
+}
+
+static void test_one_that_fails_too_often_is_failed_until_it_is_started(void **arg)
+{
+	struct fixture *f = *arg;
+
+	spawn_with(f, limit_2);
+	lives(f, 1);
+	lives(f, 2);
+	assert_string_equal(state_of(f, "a"), "starting");
+	lives(f, 3);
+	assert_string_equal(state_of(f, "a"), "failed");
+	assert_string_equal(field(f, "a", "outcome"), "failed");
+	assert_string_equal(field(f, "a", "restarts"), "2");
+	assert_int_equal(node_child_by_name(f->node, "a")->last_exit.cause.code, 3);
+	/* Its name is kept: somebody has to see to it. */
+	spawn(f, "a", ACTOR_PERMANENT, NODE_WAIT_NONE);
+	assert_string_equal(turn(f), "error1(in_use)");
+	node_child_start(f->node, "a", false, FROM(2), f->now_ns);
+	turn(f);
+	lives(f, 1);
+	lives(f, 1);
+	assert_string_equal(state_of(f, "a"), "starting");
+	lives(f, 1);
+	assert_string_equal(state_of(f, "a"), "failed");
+	node_remove(f->node, "a", false, FROM(3), f->now_ns);
+	assert_string_equal(turn(f), "reply3");
+}
+
+static void test_who_waits_for_the_end_of_one_that_is_given_up_is_told(void **arg)
+{
+	struct fixture *f = *arg;
+
+	spawn_with(f, limit_2);
+	lives(f, 1);
+	lives(f, 1);
+	node_wait(f->node, "a", NODE_WAIT_DOWN, 0, FROM(2), f->now_ns);
+	turn(f);
+	ends(f, node_child_by_name(f->node, "a")->group, CLD_EXITED, 1);
+	assert_non_null(strstr(turn(f), "reply2(failed)"));
+}
+
+static void test_the_count_outlives_the_supervisor(void **arg)
+{
+	struct fixture *f = *arg;
+
+	spawn_with(f, limit_2);
+	lives(f, 1);
+	die(f);
+	node_synced(f->node, f->now_ns);
+	turn(f);
+	lives(f, 1);
+	die(f);
+	node_synced(f->node, f->now_ns);
+	turn(f);
+	lives(f, 1);
+	assert_string_equal(state_of(f, "a"), "failed");
+	die(f);
+	node_synced(f->node, f->now_ns);
+	turn(f);
+	assert_string_equal(state_of(f, "a"), "failed");
+	advance(f, 60000);
+	assert_string_equal(turn(f), "");
+	node_child_start(f->node, "a", false, FROM(2), f->now_ns);
+	assert_string_equal(turn(f), "spawn(a,15100) reply2(starting)");
+}
+
+static void fatal_3(struct child_spec *spec)
+{
+	child_exits_add_status(&spec->fatal_on, 3);
+	child_exits_add_signal(&spec->fatal_on, SIGSEGV);
+}
+
+static void test_an_end_in_fatal_on_is_the_last_one(void **arg)
+{
+	struct fixture *f = *arg;
+	struct child *child = spawn_with(f, fatal_3);
+
+	lives(f, 2);
+	assert_string_equal(state_of(f, "a"), "starting");
+	lives(f, 3);
+	assert_string_equal(state_of(f, "a"), "down");
+	assert_string_equal(field(f, "a", "outcome"), "failed");
+	node_child_start(f->node, "a", false, FROM(2), f->now_ns);
+	turn(f);
+	runs(f, child->group);
+	ends(f, child->group, CLD_DUMPED, SIGSEGV);
+	turn(f);
+	assert_string_equal(state_of(f, "a"), "down");
+}
+
+static void good_3(struct child_spec *spec)
+{
+	spec->restart = ACTOR_TRANSIENT;
+	child_exits_add_status(&spec->ok_exit, 3);
+	child_exits_add_signal(&spec->ok_exit, SIGINT);
+}
+
+static void test_an_end_in_ok_exit_is_a_good_one(void **arg)
+{
+	struct fixture *f = *arg;
+	struct child *child = spawn_with(f, good_3);
+
+	lives(f, 4);
+	assert_string_equal(state_of(f, "a"), "starting");
+	lives(f, 3);
+	assert_string_equal(field(f, "a", "outcome"), "done");
+	node_child_start(f->node, "a", false, FROM(2), f->now_ns);
+	turn(f);
+	runs(f, child->group);
+	ends(f, child->group, CLD_KILLED, SIGINT);
+	turn(f);
+	assert_string_equal(field(f, "a", "outcome"), "done");
+}
+
+static void quick(struct child_spec *spec)
+{
+	spec->backoff_min_ms = 1000;
+	spec->backoff_max_ms = 9000;
+	spec->backoff_factor = 3;
+	spec->backoff_jitter_pct = 0;
+	spec->backoff_reset_ms = 5000;
+}
+
+/* Fails when the child that runs is not started again after exactly @ms. */
+static void comes_back_after(struct fixture *f, uint64_t ms)
+{
+	lives(f, 1);
+	if (ms) {
+		assert_string_equal(state_of(f, "a"), "backoff");
+		advance(f, ms - 1);
+		turn(f);
+		assert_string_equal(state_of(f, "a"), "backoff");
+		advance(f, 1);
+		turn(f);
+	}
+	assert_string_equal(state_of(f, "a"), "starting");
+}
+
+static void test_factor_jitter_and_reset_of_the_delays_are_those_of_the_spec(void **arg)
+{
+	struct fixture *f = *arg;
+	struct child *child = spawn_with(f, quick);
+
+	comes_back_after(f, 0);
+	comes_back_after(f, 1000);
+	comes_back_after(f, 3000);
+	comes_back_after(f, 9000);
+	comes_back_after(f, 9000);
+	runs(f, child->group);
+	advance(f, 5000);
+	ends(f, child->group, CLD_EXITED, 1);
+	turn(f);
+	assert_string_equal(state_of(f, "a"), "starting"); /* it served long enough for a new series */
+	comes_back_after(f, 1000);
+}
+
+/* The sentence of the explanation, and the coming delays as "1,2,3". */
+static const char *explained(struct fixture *f, char delays[100])
+{
+	static char why[600];
+	struct buf b = BUF_INIT;
+	struct mp_reader r;
+	uint32_t n, n_delays;
+
+	node_put_explanation(f->node, &b, node_child_by_name(f->node, "a"), f->now_ns);
+	r = mp_reader(b.data, b.size_bytes);
+	assert_int_equal(mp_read_map(&r, &n), 0);
+	why[0] = delays[0] = 0;
+	while (n--) {
+		const char *k, *s;
+		size_t k_len, len;
+
+		assert_int_equal(mp_read_str(&r, &k, &k_len), 0);
+		if (mp_str_is(k, k_len, "why")) {
+			assert_int_equal(mp_read_str(&r, &s, &len), 0);
+			snprintf(why, sizeof(why), "%.*s", (int)len, s);
+		} else if (mp_str_is(k, k_len, "delays_ms")) {
+			assert_int_equal(mp_read_array(&r, &n_delays), 0);
+			while (n_delays--) {
+				uint64_t ms;
+
+				assert_int_equal(mp_read_uint(&r, &ms), 0);
+				snprintf(delays + strlen(delays), 100 - strlen(delays), "%s%llu",
+					delays[0] ? "," : "", (unsigned long long)ms);
+			}
+		} else {
+			assert_int_equal(mp_skip(&r), 0);
+		}
+	}
+	assert_true(r.at == r.end);
+	buf_deinit(&b);
+	return why;
+}
+
+static void quick_and_limited(struct child_spec *spec)
+{
+	quick(spec);
+	spec->intensity = 3;
+	spec->period_ms = 3600000;
+}
+
+static void test_the_explanation_says_why_and_which_delays_come(void **arg)
+{
+	struct fixture *f = *arg;
+	struct child *child = spawn_with(f, quick_and_limited);
+	char delays[100];
+
+	runs(f, child->group);
+	assert_string_equal(explained(f, delays), "its program runs");
+	assert_string_equal(delays, "0,1000,3000");
+	ends(f, child->group, CLD_EXITED, 1);
+	turn(f);
+	runs(f, child->group);
+	explained(f, delays);
+	assert_string_equal(delays, "1000,3000");
+	f->now_ns += 5000 * MS;
+	explained(f, delays);
+	assert_string_equal(delays, "0,1000"); /* it has served so long that a new series begins */
+	f->now_ns -= 5000 * MS;
+	ends(f, child->group, CLD_EXITED, 7);
+	turn(f);
+	assert_string_equal(explained(f, delays), "it ended (exit 7), and is started again in 1 s");
+	assert_string_equal(delays, "3000");
+	advance(f, 1000);
+	turn(f);
+	lives(f, 7);
+	advance(f, 3000);
+	turn(f);
+	lives(f, 8);
+	assert_string_equal(explained(f, delays),
+		"it failed once more after 3 restarts in 3600 s, which is its limit (exit 8); a start begins a new count");
+	assert_string_equal(delays, "");
+}
+
+static void test_the_explanation_of_one_that_is_down_says_whose_will_it_was(void **arg)
+{
+	struct fixture *f = *arg;
+	char delays[100];
+
+	spawn_with(f, fatal_3);
+	lives(f, 3);
+	assert_string_equal(explained(f, delays), "it ended (exit 3), and its fatal_on has this end");
+	node_child_start(f->node, "a", false, FROM(2), f->now_ns);
+	turn(f);
+	lives(f, 125);
+	assert_string_equal(
+		explained(f, delays), "it ended (exit 125), by which a program asks not to be started again");
+	node_child_start(f->node, "a", false, FROM(2), f->now_ns);
+	turn(f);
+	runs(f, node_child_by_name(f->node, "a")->group);
+	node_stop(f->node, "a", false, FROM(2), f->now_ns);
+	assert_string_equal(explained(f, delays), "it was told to stop, and is killed in 1 s");
+	ends(f, node_child_by_name(f->node, "a")->group, CLD_KILLED, SIGTERM);
+	turn(f);
+	assert_string_equal(explained(f, delays), "somebody stopped it; a start brings it back");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(test_one_that_fails_too_often_is_failed_until_it_is_started),
+		T(test_who_waits_for_the_end_of_one_that_is_given_up_is_told),
+		T(test_the_count_outlives_the_supervisor),
+		T(test_an_end_in_fatal_on_is_the_last_one),
+		T(test_an_end_in_ok_exit_is_a_good_one),
+		T(test_factor_jitter_and_reset_of_the_delays_are_those_of_the_spec),
+		T(test_the_explanation_says_why_and_which_delays_come),
+		T(test_the_explanation_of_one_that_is_down_says_whose_will_it_was),
+	};
+
+	return run_facts_of("node, settings", tests);
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/commands/settings.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/lib/duration.h"
+
+/* What each reader gets. It returns 0, or -EINVAL: the value is wrong. */
+typedef int (*setting_reader)(struct child_spec *spec, const char *value);
+
+static int read_restart(struct child_spec *spec, const char *value)
+{
+	return child_restart_parse(value, strlen(value), &spec->restart);
+}
+
+static int read_time(uint64_t *ret_ms, const char *value)
+{
+	int64_t ms;
+
+	if (duration_parse(value, &ms) || ms > CHILD_SPEC_TIMEOUT_MAX_MS)
+		return -EINVAL;
+	*ret_ms = (uint64_t)ms;
+	return 0;
+}
+
+static int read_number(uint64_t *ret, const char *value, uint64_t min, uint64_t max)
+{
+	char *end;
+
+	if (*value < '0' || *value > '9')
+		return -EINVAL;
+	errno = 0;
+	*ret = strtoull(value, &end, 10);
+	return errno || *end || *ret < min || *ret > max ? -EINVAL : 0;
+}
+
+static int read_backoff(struct child_spec *spec, const char *value)
+{
+	int64_t min_ms, max_ms = CHILD_BACKOFF_MAX_DEFAULT_MS;
+
+	if (duration_parse_range(value, &min_ms, &max_ms))
+		return -EINVAL;
+	if (!min_ms && !strchr(value, ':'))
+		max_ms = 0;
+	spec->backoff_min_ms = (uint64_t)min_ms;
+	spec->backoff_max_ms = (uint64_t)max_ms;
+	return 0;
+}
+
+static int read_backoff_factor(struct child_spec *spec, const char *value)
+{
+	return read_number(&spec->backoff_factor, value, 1, CHILD_BACKOFF_FACTOR_MAX);
+}
+
+static int read_backoff_jitter(struct child_spec *spec, const char *value)
+{
+	return read_number(&spec->backoff_jitter_pct, value, 0, 100);
+}
+
+static int read_backoff_reset(struct child_spec *spec, const char *value)
+{
+	return read_time(&spec->backoff_reset_ms, value);
+}
+
+static int read_max_restarts(struct child_spec *spec, const char *value)
+{
+	const char *slash = strchr(value, '/');
+	char number[8];
+	uint64_t n, ms;
+
+	if (!strcmp(value, "unlimited")) {
+		spec->intensity = spec->period_ms = 0;
+		return 0;
+	}
+	if (!slash || (size_t)(slash - value) >= sizeof(number))
+		return -EINVAL;
+	snprintf(number, sizeof(number), "%.*s", (int)(slash - value), value);
+	if (read_number(&n, number, 0, CHILD_INTENSITY_MAX) || read_time(&ms, slash + 1) || !ms)
+		return -EINVAL;
+	spec->intensity = n;
+	spec->period_ms = ms;
+	return 0;
+}
+
+static int read_exits(struct child_exits *ret, const char *value)
+{
+	struct child_exits exits = {0};
+	char word[16];
+
+	while (*value) {
+		size_t length = strcspn(value, ",");
+
+		if (length >= sizeof(word))
+			return -EINVAL;
+		snprintf(word, sizeof(word), "%.*s", (int)length, value);
+		if (child_exits_add_word(&exits, word))
+			return -EINVAL;
+		value += length + (value[length] == ',');
+	}
+	*ret = exits;
+	return 0;
+}
+
+static int read_fatal_on(struct child_spec *spec, const char *value)
+{
+	return read_exits(&spec->fatal_on, value);
+}
+
+static int read_ok_exit(struct child_spec *spec, const char *value)
+{
+	return read_exits(&spec->ok_exit, value);
+}
+
+static int read_stop_timeout(struct child_spec *spec, const char *value)
+{
+	return read_time(&spec->stop_timeout_ms, value);
+}
+
+static const struct setting {
+	const char *name;
+	setting_reader read;
+	const char *is_no; /* "'VALUE' is no …" */
+	const char *hint;
+} settings[] = {
+	{"restart", read_restart, "restart type",
+		"permanent: always; transient: unless it ends well; temporary: never"},
+	{"backoff", read_backoff, "backoff", "write MIN:MAX like 100ms:30s, or 0"},
+	{"backoff-factor", read_backoff_factor, "factor of a backoff", "write a number, 1 to 100"},
+	{"backoff-jitter", read_backoff_jitter, "jitter", "write a percentage, 0 to 100"},
+	{"backoff-reset", read_backoff_reset, "time", "write seconds, or 500ms, 10s, 1m; 0: never"},
+	{"max-restarts", read_max_restarts, "limit of restarts",
+		"write N/PERIOD like 5/1m, at most 1000, or unlimited"},
+	{"fatal-on", read_fatal_on, "list of ends", "write exit statuses and signals like 2,78,SIGSEGV"},
+	{"ok-exit", read_ok_exit, "list of ends", "write exit statuses and signals like 3,SIGINT"},
+	{"stop-timeout", read_stop_timeout, "stop timeout",
+		"write seconds, or 500ms, 10s, 1m; at most a day"},
+};
+#define N_SETTINGS (sizeof(settings) / sizeof(settings[0]))
+
+static int setting_apply(
+	const struct ctl *ctl, const struct setting *setting, struct child_spec *spec, const char *value)
+{
+	if (!setting->read(spec, value))
+		return 0;
+	return ctl_fail(ctl, CTL_USAGE, "usage", setting->hint, "'%s' is no %s", value, setting->is_no);
+}
+
+int settings_set(const struct ctl *ctl, struct child_spec *spec, const char *name, const char *value)
+{
+	for (size_t i = 0; i < N_SETTINGS; i++)
+		if (!strcmp(settings[i].name, name))
+			return setting_apply(ctl, &settings[i], spec, value);
+	return ctl_fail(ctl, CTL_USAGE, "usage", "see actorctl help spawn", "there is no setting '%s'", name);
+}
+
+int settings_read(const struct ctl *ctl, struct child_spec *spec, const struct args *args)
+{
+	int status = 0;
+
+	for (size_t i = 0; i < N_SETTINGS && !status; i++) {
+		const char *value = args_value(args, settings[i].name);
+
+		if (value)
+			status = setting_apply(ctl, &settings[i], spec, value);
+	}
+	return status;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The settings of a process that are a name and a value: options of `actorctl spawn`. Each is read here into
+ * a child spec.
+ */
+#pragma once
+
+#include "libactor/protocol/child-spec.h"
+#include "tools/view/ctl.h"
+
+/* Reads one setting. @name is one of settings.c. Returns 0, or the exit status after a report. */
+int settings_set(const struct ctl *ctl, struct child_spec *spec, const char *name, const char *value);
+
+/* Reads all settings that stand among the options. */
+int settings_read(const struct ctl *ctl, struct child_spec *spec, const struct args *args);
