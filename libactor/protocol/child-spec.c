@@ -119,6 +119,7 @@ static const struct number {
 	MS(stop_timeout_ms, CHILD_STOP_TIMEOUT_DEFAULT_MS, true),
 	MS(ready_timeout_ms, 0, false),
 	MS(period_ms, 0, false),
+	MS(up_for_ms, 0, false),
 #undef MS
 	{"backoff_factor", offsetof(struct child_spec, backoff_factor), CHILD_BACKOFF_FACTOR_MAX,
 		CHILD_BACKOFF_FACTOR_DEFAULT, false},
@@ -279,27 +280,43 @@ static int read_number(struct mp_reader *r, const struct number *number, struct 
 		(unsigned long long)number->max);
 }
 
+/* Reads the name of a signal. Returns its number, or -EINVAL. */
+static int read_signal_name(struct mp_reader *r)
+{
+	char word[16];
+	const char *s;
+	size_t len;
+
+	if (mp_read_str(r, &s, &len) < 0 || len >= sizeof(word) || memchr(s, 0, len))
+		return -EINVAL;
+	snprintf(word, sizeof(word), "%.*s", (int)len, s);
+	return cause_signal_number(word);
+}
+
+static int read_signal(struct mp_reader *r, int *ret, char *text)
+{
+	int signo = read_signal_name(r);
+
+	if (signo < 1 || signo > 64)
+		return wrong(text, "`stop_signal` must be the name of a signal");
+	*ret = signo;
+	return 0;
+}
+
 static int read_exits(struct mp_reader *r, const char *what, struct child_exits *ret, char *text)
 {
 	struct child_exits exits = {0};
 	uint64_t status;
-	char word[16];
-	const char *s;
-	size_t len;
 	uint32_t n;
 	int r_word;
 
 	if (mp_read_array(r, &n) < 0)
 		return wrong(text, "`%s` must be an array of exit statuses and names of signals", what);
 	while (n--) {
-		if (mp_read_uint(r, &status) == 0) {
+		if (mp_read_uint(r, &status) == 0)
 			r_word = child_exits_add_status(&exits, status);
-		} else if (mp_read_str(r, &s, &len) == 0 && len < sizeof(word) && !memchr(s, 0, len)) {
-			snprintf(word, sizeof(word), "%.*s", (int)len, s);
-			r_word = child_exits_add_signal(&exits, cause_signal_number(word));
-		} else {
-			r_word = -EINVAL;
-		}
+		else
+			r_word = child_exits_add_signal(&exits, read_signal_name(r));
 		if (r_word)
 			return wrong(text,
 				"`%s` has what is neither an exit status, 0 to 255, nor the name of a signal",
@@ -345,6 +362,8 @@ static int read_key(struct mp_reader *r, const char *k, size_t k_len, struct chi
 		return read_restart(r, &spec->restart, text);
 	if (number)
 		return read_number(r, number, spec, text);
+	if (mp_str_is(k, k_len, "stop_signal"))
+		return read_signal(r, &spec->stop_signal, text);
 	if (mp_str_is(k, k_len, "fatal_on"))
 		return read_exits(r, "fatal_on", &spec->fatal_on, text);
 	if (mp_str_is(k, k_len, "ok_exit"))
@@ -377,7 +396,7 @@ static int read_key(struct mp_reader *r, const char *k, size_t k_len, struct chi
 	return mp_skip(r) < 0 ? wrong(text, "the spec is malformed") : 0;
 }
 
-/* Whether what the spec says about restarts goes together. */
+/* Whether what the spec says about starts and restarts goes together. */
 static int check_restarts(struct child_spec *spec, bool max_given, char *text)
 {
 	if (!max_given && spec->backoff_max_ms < spec->backoff_min_ms)
@@ -392,6 +411,8 @@ static int check_restarts(struct child_spec *spec, bool max_given, char *text)
 	if (spec->intensity && !spec->period_ms)
 		return wrong(
 			text, "`intensity` needs `period_ms`: in which time so many restarts are allowed");
+	if (spec->ready_actor && spec->up_for_ms)
+		return wrong(text, "`up_for_ms` and `ready` actor are two ways to be ready: choose one");
 	if (exits_meet(&spec->fatal_on, &spec->ok_exit))
 		return wrong(text, "`fatal_on` and `ok_exit` have the same exit status or signal");
 	return 0;
@@ -514,9 +535,11 @@ static void put_exits(struct buf *b, const char *key, const struct child_exits *
  */
 void child_spec_put(struct buf *b, const struct child_spec *spec)
 {
+	char scratch[16];
 	bool fatal_on = exits_count(&spec->fatal_on) > 0, ok_exit = exits_count(&spec->ok_exit) > 0;
 	uint32_t n_optional = (spec->name != NULL) + (spec->env != NULL) + (spec->cwd != NULL) + fatal_on +
-			      ok_exit + spec->no_stamps + (spec->cookie != 0) + spec->owned + spec->monitor;
+			      ok_exit + (spec->stop_signal != 0) + spec->no_stamps + (spec->cookie != 0) +
+			      spec->owned + spec->monitor;
 
 	for (size_t i = 0; i < N_NUMBERS; i++)
 		n_optional += number_is_written(spec, &numbers[i]);
@@ -533,6 +556,8 @@ void child_spec_put(struct buf *b, const struct child_spec *spec)
 		put_env(b, spec->env);
 	if (spec->cwd)
 		put_str(b, "cwd", spec->cwd);
+	if (spec->stop_signal)
+		put_str(b, "stop_signal", cause_signal_name(spec->stop_signal, scratch));
 	if (fatal_on)
 		put_exits(b, "fatal_on", &spec->fatal_on);
 	if (ok_exit)

@@ -55,6 +55,8 @@ struct child_spec {
 	uint64_t stop_timeout_ms;
 	uint64_t ready_timeout_ms; /* 0: none */
 	bool ready_actor;          /* ready when its group says so; false: ready when exec() has succeeded */
+	uint64_t up_for_ms;        /* ready when it has been up so long; 0: not this way */
+	int stop_signal;           /* 0: SIGTERM */
 	/* true: no stamps of the log's lines; beginnings and ends of lives are noted all the same */
 	bool no_stamps;
 	/* of the request: a repeated request with the same cookie means the same child; 0: none */

@@ -36,7 +36,7 @@ bool child_is_up(const struct child *child)
 bool child_is_ready(const struct child *child)
 {
 	return child->sup->state == SUPERVISION_READY ||
-	       (child->sup->state == SUPERVISION_UP && !child->spec.ready_actor);
+	       (child->sup->state == SUPERVISION_UP && !child->spec.ready_actor && !child->spec.up_for_ms);
 }
 
 bool child_is_down(const struct child *child)
@@ -63,11 +63,16 @@ const char *child_outcome(const struct child *child)
 		       : "failed";
 }
 
+int child_stop_signal(const struct child *child)
+{
+	return child->spec.stop_signal ? child->spec.stop_signal : SIGTERM;
+}
+
 enum supervision_exit child_exit_of(const struct child *child, const struct actor_cause *cause, bool stopping)
 {
 	bool signalled = cause->kind == ACTOR_EXIT_SIGNAL;
 
-	if (signalled && stopping && cause->code == SIGTERM)
+	if (signalled && stopping && cause->code == child_stop_signal(child))
 		return SUPERVISION_EXIT_SHUTDOWN;
 	if (child_exits_has(&child->spec.fatal_on, cause))
 		return SUPERVISION_EXIT_FATAL;

@@ -108,6 +108,7 @@ struct child {
 	struct list ended_link;   /* node.ended, oldest first */
 	struct list idless_link;  /* node.idless: it is to start, but no group id is left */
 	struct hash_node by_name, by_group, by_number;
+	struct heap_node steady; /* node.steady: when it has been up for so long that it is ready */
 	/* node.failures: its start failed, which the engine must not be told yet */
 	struct heap_node failure;
 	bool spec_dirty;
@@ -120,6 +121,8 @@ bool child_is_ready(const struct child *child); /* ready; or up, if it will neve
 bool child_is_down(const struct child *child);
 /* It was to be stopped, and lives on because the kernel does not let it be killed. */
 bool child_is_denied(const struct child *child);
+/* The signal that asks it to end. */
+int child_stop_signal(const struct child *child);
 /* The kind of exit to tell the engine. @stopping: it had been told to stop. */
 enum supervision_exit child_exit_of(
 	const struct child *child, const struct actor_cause *cause, bool stopping);

@@ -20,7 +20,8 @@ struct child *node_child_new(
 	list_init(&child->waiters);
 	if (hash_insert(&node->by_number, &child->by_number, hash_of_u64(&node->by_number, number)) < 0)
 		abort();
-	if (heap_reserve(&node->failures, node->n_children + 2) < 0)
+	if (heap_reserve(&node->failures, node->n_children + 2) < 0 ||
+		heap_reserve(&node->steady, node->n_children + 2) < 0)
 		abort();
 	if (daemon) {
 		node->broker = child;
@@ -51,7 +52,7 @@ int node_child_engage(struct node *node, struct child *child)
 		.key = child->number,
 		.data = child,
 		.restart = restarts[s->restart],
-		.await_ready = s->ready_actor || child->daemon,
+		.await_ready = s->ready_actor || s->up_for_ms || child->daemon,
 		.ready_timeout_ms = s->ready_actor ? s->ready_timeout_ms : 0,
 		.shutdown_ms = (int32_t)s->stop_timeout_ms,
 		.intensity = (uint32_t)s->intensity,
@@ -79,6 +80,15 @@ int node_child_engage(struct node *node, struct child *child)
 	return supervision_child_add(child->daemon ? node->daemons : node->engine, &spec, &child->sup);
 }
 
+void node_await_steady(struct node *node, struct child *child)
+{
+	if (!child->spec.up_for_ms || heap_contains(&child->steady))
+		return;
+	/* cannot fail: room for one of each child was made with the child */
+	if (heap_insert(&node->steady, &child->steady, child->exec_ns + child->spec.up_for_ms * 1000000) < 0)
+		abort();
+}
+
 void node_child_free(struct node *node, struct child *child)
 {
 	list_remove(&child->link);
@@ -90,6 +100,7 @@ void node_child_free(struct node *node, struct child *child)
 		node->n_ended--;
 	}
 	heap_remove(&node->failures, &child->failure);
+	heap_remove(&node->steady, &child->steady);
 	node_request_end(node, child, false);
 	node_owner_set(node, child, ACTOR_NOBODY);
 	while (!list_is_empty(&child->watches))

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libactor/protocol/cause.h"
 #include "spawner/node/private.h"
 
 #define GROUPS_LOW 256u /* more group ids are reserved when fewer are left */
@@ -79,6 +80,7 @@ static void child_act(
 	struct node *node, struct child *child, const struct supervision_action *action, uint64_t now_ns)
 {
 	struct node_action *term;
+	char scratch[16];
 
 	node_touch(node, child);
 	switch (action->kind) {
@@ -100,9 +102,10 @@ static void child_act(
 		if (action->kind == SUPERVISION_ACTION_KILL) {
 			if (action->cause == SUPERVISION_CAUSE_OVERSTAYED)
 				node_log(node,
-					"%s (pid %d) did not end within %llu ms of TERM: killing its whole tree",
+					"%s (pid %d) did not end within %llu ms of %s: killing its whole tree",
 					child->name, child->pid,
-					(unsigned long long)child->spec.stop_timeout_ms);
+					(unsigned long long)child->spec.stop_timeout_ms,
+					cause_signal_name(child_stop_signal(child), scratch));
 			node_late(node, NODE_KILL_TREE)->group = child->group;
 			break;
 		}
@@ -112,6 +115,7 @@ static void child_act(
 		term = node_late(node, NODE_TERM);
 		term->group = child->group;
 		term->number = child->spec.stop_timeout_ms;
+		term->signo = child_stop_signal(child);
 		break;
 	case SUPERVISION_ACTION_GONE:
 		child_gone(node, child, action, now_ns);

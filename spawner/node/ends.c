@@ -233,6 +233,7 @@ void node_slot(struct node *node, const struct keeper_slot *slot, const char *te
 		child->exec_ns = slot->exec_ns;
 		node_touch(node, child);
 		supervision_child_started(child->sup, now_ns);
+		node_await_steady(node, child);
 		if (child->ready_early)
 			supervision_child_ready(child->sup, now_ns);
 	}

@@ -73,7 +73,9 @@ static void why_of(const struct child *child, uint64_t now_ns, char why[WHY_BYTE
 		if (!child->sup->spec.await_ready)
 			snprintf(why, WHY_BYTES, "its program runs");
 		else
-			snprintf(why, WHY_BYTES, "its program runs, and is not ready yet");
+			snprintf(why, WHY_BYTES, "its program runs, and is not ready yet%s%s",
+				heap_contains(&child->steady) ? ": it must have been up for " : "",
+				heap_contains(&child->steady) ? span(child->spec.up_for_ms, left) : "");
 		return;
 	case SUPERVISION_READY:
 		snprintf(why, WHY_BYTES, "its program runs and is ready");

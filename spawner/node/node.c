@@ -33,7 +33,7 @@ void node_group_ready(struct node *node, uint64_t group, uint64_t now_ns)
 {
 	struct child *child = node_child_by_group(node, group);
 
-	if (!child)
+	if (!child || child->spec.up_for_ms)
 		return;
 	if (!child->exec_ns) {
 		/*
@@ -60,6 +60,12 @@ void node_timer(struct node *node, uint64_t now_ns)
 		supervision_child_start_failed(child->sup, now_ns, false);
 		node_drain(node, now_ns);
 	}
+	while ((n = heap_take(&node->steady, now_ns))) {
+		struct child *child = container_of(n, struct child, steady);
+
+		node_touch(node, child);
+		supervision_child_ready(child->sup, now_ns);
+	}
 	supervision_timer(node->engine, now_ns);
 	supervision_timer(node->daemons, now_ns);
 	node_drain(node, now_ns);
@@ -77,6 +83,7 @@ uint64_t node_next_deadline(const struct node *node)
 
 	deadline = min_u64(deadline, supervision_next_deadline(node->daemons));
 	deadline = min_u64(deadline, heap_first_key(&node->failures));
+	deadline = min_u64(deadline, heap_first_key(&node->steady));
 	return min_u64(deadline, heap_first_key(&node->timeouts));
 }
 
@@ -100,6 +107,8 @@ static void child_restore(struct node *node, struct child *child, uint64_t now_n
 		state = SUPERVISION_DOWN;
 	supervision_child_restore(child->sup, state, instance || saved->wanted, saved->since_ns, deadline_ns,
 		saved->n_restarts, (struct backoff){saved->backoff_step});
+	if (state == SUPERVISION_UP)
+		node_await_steady(node, child);
 	if (saved->state == SUPERVISION_STOPPING && instance) {
 		if (saved->wanted && !child->removing)
 			supervision_child_restart(child->sup, now_ns);
@@ -308,6 +317,7 @@ int node_new(struct node **ret, const struct node_config *config)
 	list_init(&node->unwatched);
 	heap_init(&node->timeouts);
 	heap_init(&node->failures);
+	heap_init(&node->steady);
 	err = supervision_new(&node->engine, &engine);
 	if (!err)
 		err = supervision_new(&node->daemons, &engine);
@@ -356,6 +366,7 @@ struct node *node_free(struct node *node)
 	hash_deinit(&node->requests);
 	heap_deinit(&node->timeouts);
 	heap_deinit(&node->failures);
+	heap_deinit(&node->steady);
 	free(node);
 	return NULL;
 }

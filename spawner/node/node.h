@@ -69,7 +69,7 @@ enum node_action_kind {
 	NODE_TELL,          /* send the notices of the client `group`: node_next_notice() */
 	NODE_RESERVE,       /* reserve `number` group ids */
 	NODE_SPAWN,         /* start the child node_child_by_group(group) */
-	NODE_TERM,          /* TERM to the whole tree of `group`; number: ms of grace */
+	NODE_TERM,          /* `signo` to the whole tree of `group`; number: ms of grace */
 	NODE_SIGNAL,        /* signo to the main process of `group` */
 	NODE_KILL_TREE,     /* group */
 	NODE_ACK,           /* acknowledge the end of `group`; number: seq */

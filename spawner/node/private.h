@@ -97,6 +97,7 @@ struct node {
 
 	struct heap timeouts;          /* struct waiter.timeout */
 	struct heap failures;          /* struct child.failure */
+	struct heap steady;            /* struct child.steady */
 	struct list early, ends, late; /* ends: actions NODE_GROUP_DOWN, which come before the late ones */
 	struct list downers;           /* struct waiter: callers of `down` */
 	bool synced;
@@ -230,6 +231,8 @@ void node_child_unload(struct node *node, struct child *child);
 /* Forgets @child, which must be down. Callers that still wait for it are answered. */
 void node_child_forget(struct node *node, struct child *child);
 void node_child_free(struct node *node, struct child *child);
+/* The program of @child runs. If its spec says so, it is ready when it has been up for a while. */
+void node_await_steady(struct node *node, struct child *child);
 
 /* ---- drain.c ---- */
 

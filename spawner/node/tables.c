@@ -98,6 +98,7 @@ void node_set_group(struct node *node, struct child *child, uint64_t group)
 {
 	if (child->group)
 		hash_remove(&node->by_group, &child->by_group);
+	heap_remove(&node->steady, &child->steady);
 	child->group = group;
 	child->pid = 0;
 	child->forked_ns = child->exec_ns = 0;

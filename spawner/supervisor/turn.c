@@ -45,13 +45,13 @@ static void do_spawn(struct supervisor *supervisor, uint64_t group)
 	supervisor_keeper_tell(supervisor, &record, fd);
 }
 
-static void do_term(struct supervisor *supervisor, uint64_t group, uint64_t grace_ms)
+static void do_term(struct supervisor *supervisor, uint64_t group, uint64_t grace_ms, int signo)
 {
 	union keeper_record record;
 
 	keeper_record_init(&record, KEEPER_SIGNAL);
 	record.signal.cookie = group;
-	record.signal.signo = SIGTERM;
+	record.signal.signo = signo;
 	record.signal.flags = KEEPER_SIGNAL_TREE | KEEPER_SIGNAL_STOP;
 	record.signal.grace_ms = (uint32_t)grace_ms;
 	supervisor_keeper_tell(supervisor, &record, -1);
@@ -183,7 +183,7 @@ static void do_late(struct supervisor *supervisor, const struct node_action *act
 		do_spawn(supervisor, action->group);
 		break;
 	case NODE_TERM:
-		do_term(supervisor, action->group, action->number);
+		do_term(supervisor, action->group, action->number, action->signo);
 		break;
 	case NODE_SIGNAL:
 		do_signal(supervisor, action->group, action->signo);

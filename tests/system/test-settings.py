@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import sys
+import time
 
 from node import Node, run_tests, until
 
@@ -103,11 +104,51 @@ def the_coming_delays_are_explained():
     node.ctl("rm", "-f", "slow")
 
 
+# ---- start and stop ------------------------------------------------------------------------------------------------------------------
+
+@fact
+def started_is_said_only_of_one_that_stayed_up():
+    p = spawn("short", "--up-for", "30s", "--backoff", "1h:1h", program="echo cannot bind >&2; exit 3", rc=1)
+    assert "short ended before it was ready: exit 3: cannot bind; it is started again" in p.stderr, p.stderr
+    node.ctl("rm", "-f", "short")
+    begin = time.monotonic()
+    assert re.match(r"steady: ready, pid \d+\n", spawn("steady", "--up-for", "0.6s").stdout)
+    assert time.monotonic() - begin >= 0.6
+    begin = time.monotonic()
+    node.ctl("restart", "steady")
+    assert time.monotonic() - begin >= 0.6 and node.child("steady")["state"] == "ready"
+    node.ctl("rm", "-f", "steady")
+    spawn("late", "--up-for", "1h", "--wait=up")
+    assert node.child("late")["state"] == "up"
+    assert "it must have been up for 3600 s" in node.ctl("explain", "late").stdout, node.ctl("explain", "late")
+    node.ctl("rm", "-f", "late")
+
+
+@fact
+def a_stop_sends_its_signal_to_the_whole_group_and_kills_what_is_left():
+    for i, name in enumerate(("HUP", "SIGALRM", "USR1", "12")):
+        said = node.root + f"/said{i}"
+        spawn(f"asked{i}", "--stop-signal", name, program=f"(trap 'echo child >> {said}; exit 0' HUP ALRM USR1 USR2; while :; do sleep 0.02; done) & "
+              f"trap 'wait; echo parent >> {said}; exit 0' HUP ALRM USR1 USR2; touch {said}; while :; do sleep 0.02; done")
+        until(lambda: os.path.exists(said), "its traps are set")
+        node.ctl("stop", f"asked{i}")
+        with open(said) as f:
+            assert sorted(f.read().split()) == ["child", "parent"], name
+        assert node.child(f"asked{i}")["outcome"] == "stopped"
+        node.ctl("rm", f"asked{i}")
+    spawn("plain", "--stop-signal", "INT", "--stop-timeout", "1h")
+    assert "stop  SIGINT, and SIGKILL after 1h00m\n" in node.ctl("explain", "plain").stdout, node.ctl("explain", "plain")
+    node.ctl("stop", "plain")
+    assert node.child("plain")["last_exit"]["signal"] == "SIGINT" and node.child("plain")["outcome"] == "stopped"
+    node.ctl("rm", "plain")
+
+
 @fact
 def wrong_settings_are_refused_with_what_is_expected():
     for option, value, says in (("--max-restarts", "5", "N/PERIOD"), ("--max-restarts", "5/0", "N/PERIOD"), ("--max-restarts", "1001/1m", "at most 1000"),
                                 ("--backoff-factor", "0", "1 to 100"), ("--backoff-jitter", "101", "0 to 100"), ("--backoff-reset", "x", "10s"),
-                                ("--fatal-on", "256", "exit statuses"), ("--ok-exit", "SIGNO", "exit statuses"), ("--stop-timeout", "25h", "a day")):
+                                ("--fatal-on", "256", "exit statuses"), ("--ok-exit", "SIGNO", "exit statuses"), ("--stop-timeout", "25h", "a day"),
+                                ("--up-for", "x", "10s"), ("--stop-signal", "NO", "SIGQUIT"), ("--stop-signal", "0", "SIGQUIT")):
         p = spawn("wrong", option, value, rc=2)
         assert f"'{value}' is no" in p.stderr and says in p.stderr, p.stderr
     p = spawn("wrong", "--ok-exit", "3", "--fatal-on", "3", rc=2)

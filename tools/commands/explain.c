@@ -96,6 +96,7 @@ static void explain_print(const json_t *answer)
 	const json_t *child = json_object_get(answer, "child"), *spec = json_object_get(answer, "spec");
 	const char *why = json_string_value(json_object_get(answer, "why"));
 	const char *restart = json_string_value(json_object_get(spec, "restart"));
+	const char *signal = json_string_value(json_object_get(spec, "stop_signal"));
 	char text[CHILD_TEXT_MAX], stop[DURATION_TEXT_MAX];
 
 	explain_field("name");
@@ -118,7 +119,8 @@ static void explain_print(const json_t *answer)
 	explain_ends(spec, "fatal_on", "never after", "125");
 	explain_ends(spec, "ok_exit", "good ends", "0");
 	explain_field("stop");
-	printf("SIGTERM, and SIGKILL after %s\n", explain_time(spec, "stop_timeout_ms", stop));
+	printf("%s, and SIGKILL after %s\n", signal ? signal : "SIGTERM",
+		explain_time(spec, "stop_timeout_ms", stop));
 }
 
 static int explain_run(struct ctl *ctl, const struct args *args)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libactor/protocol/cause.h"
 #include "tools/lib/duration.h"
 
 /* What each reader gets. It returns 0, or -EINVAL: the value is wrong. */
@@ -114,6 +115,21 @@ static int read_ok_exit(struct child_spec *spec, const char *value)
 	return read_exits(&spec->ok_exit, value);
 }
 
+static int read_stop_signal(struct child_spec *spec, const char *value)
+{
+	int signo = cause_signal_number(value);
+
+	if (signo < 1 || signo > 64)
+		return -EINVAL;
+	spec->stop_signal = signo;
+	return 0;
+}
+
+static int read_up_for(struct child_spec *spec, const char *value)
+{
+	return read_time(&spec->up_for_ms, value);
+}
+
 static int read_stop_timeout(struct child_spec *spec, const char *value)
 {
 	return read_time(&spec->stop_timeout_ms, value);
@@ -135,6 +151,8 @@ static const struct setting {
 		"write N/PERIOD like 5/1m, at most 1000, or unlimited"},
 	{"fatal-on", read_fatal_on, "list of ends", "write exit statuses and signals like 2,78,SIGSEGV"},
 	{"ok-exit", read_ok_exit, "list of ends", "write exit statuses and signals like 3,SIGINT"},
+	{"up-for", read_up_for, "time", "write seconds, or 500ms, 10s, 1m; 0: it is up as soon as it runs"},
+	{"stop-signal", read_stop_signal, "signal", "write a name like INT or SIGQUIT, or a number"},
 	{"stop-timeout", read_stop_timeout, "stop timeout",
 		"write seconds, or 500ms, 10s, 1m; at most a day"},
 };

@@ -130,13 +130,14 @@ static int spawn_wait(struct spawn *spawn, const struct args *args)
 	if (args_has(args, "wait") && !wait)
 		wait = spawn->spec.restart == ACTOR_TEMPORARY ? "exit" : "up";
 	if (!wait)
-		wait = "up";
+		wait = spawn->spec.up_for_ms ? "ready" : "up";
 	if (strcmp(wait, "none") && strcmp(wait, "up") && strcmp(wait, "ready") && strcmp(wait, "exit"))
 		return ctl_fail(spawn->ctl, CTL_USAGE, "usage", "use --wait=up, ready, exit or none",
 			"cannot wait for '%s'", wait);
 	spawn->wait = wait;
-	spawn->spec.ready_actor = !strcmp(wait, "ready");
-	spawn->timeout_ms = ctl_timeout_ms(spawn->ctl, strcmp(wait, "exit") ? CTL_TIMEOUT_DEFAULT_MS : 0);
+	spawn->spec.ready_actor = !strcmp(wait, "ready") && !spawn->spec.up_for_ms;
+	spawn->timeout_ms = ctl_timeout_ms(spawn->ctl,
+		strcmp(wait, "exit") ? CTL_TIMEOUT_DEFAULT_MS + (int64_t)spawn->spec.up_for_ms : 0);
 	return 0;
 }
 
@@ -319,7 +320,7 @@ static void spawn_tell(const struct spawn *spawn, const json_t *child)
 	printf(": %s", child_state(child));
 	if (child_pid(child))
 		printf(", pid %" PRId64, child_pid(child));
-	if (ref && !strcmp(child_state(child), "ready"))
+	if (ref && !spawn->spec.up_for_ms && !strcmp(child_state(child), "ready"))
 		printf(", actor %s", ref);
 	if (!strcmp(spawn->wait, "exit")) {
 		char text[CHILD_TEXT_MAX];
@@ -451,7 +452,9 @@ static const struct option_spec spawn_options[] = {
 	{'e', "env", OPTION_VALUE, "NAME=VALUE", "for its environment; may be repeated"},
 	{0, "pass", OPTION_VALUE, "NAME", "a variable as it is here, if it is set; may be repeated"},
 	{0, "cwd", OPTION_VALUE, "DIR", "its directory (default: the current one)"},
-	{0, "stop-timeout", OPTION_VALUE, "TIME", "from TERM to KILL when it is stopped (default 10s)"},
+	{0, "up-for", OPTION_VALUE, "TIME", "it has started (ready) only when it has been up for so long"},
+	{0, "stop-signal", OPTION_VALUE, "SIGNAL", "what asks it to end when it is stopped (default TERM)"},
+	{0, "stop-timeout", OPTION_VALUE, "TIME", "from that to KILL when it is stopped (default 10s)"},
 	{0, "no-stamps", OPTION_FLAG, NULL, "do not note when it wrote each line (see actorctl logs)"},
 	{0, "wait", OPTION_OPTIONAL, "STATE", "up, ready, exit or none; see below"},
 	{0},
@@ -473,6 +476,8 @@ const struct command command_spawn = {
 		"in a minute leaves it failed until 'actorctl start'. 'actorctl explain NAME' tells which delays are to come.\n\n"
 		"The program gets HOME, PATH, USER, LANG as the node was started with and what --env and --pass say, nothing else of\n"
 		"this shell's environment, and /dev/null as its stdin. A CMD with a slash is taken relative to the current directory, one without is looked up in PATH.\n\n"
+		"With --up-for 5s it is ready when it has been up for 5 seconds. That is then what spawn, start and restart wait for: they\n"
+		"fail if it ends before, and say how.\n\n"
 		"--wait=up (the default) returns when the program runs; if it cannot be run that is told, and nothing stays behind.\n"
 		"--wait=ready waits until it has started its actors, --wait=exit until it ends: actorctl then exits with its status\n"
 		"(128 + n for signal n, 127 or 126 if it could not be run). --wait=none does not wait, and keeps trying a program that\n"

@@ -27,7 +27,7 @@ _actorctl()
 		--runtime-dir=*) dir=("${words[i]}") ;;
 		--scope=*) scope=${words[i]#*=} ;;
 		--scope) skip=scope ;;
-		-t | --timeout | -n | --name | --lines | -r | --restart | --backoff | --backoff-factor | --backoff-jitter | --backoff-reset | --max-restarts | --fatal-on | --ok-exit | -e | --env | --pass | --cwd | --stop-timeout | -s | --signal | --log-dir | --key | --max | --listen | --keep)
+		-t | --timeout | -n | --name | --lines | -r | --restart | --backoff | --backoff-factor | --backoff-jitter | --backoff-reset | --max-restarts | --fatal-on | --ok-exit | --up-for | --stop-signal | -e | --env | --pass | --cwd | --stop-timeout | -s | --signal | --log-dir | --key | --max | --listen | --keep)
 			skip=value
 			[[ $command == pg && ${words[i]} == -s ]] && skip=scope ;;
 		--)	[[ $command == spawn ]] && { _actorctl_command "$i"; return; } ;;
@@ -56,12 +56,12 @@ _actorctl()
 	-r | --restart)
 		[[ $command == spawn ]] && COMPREPLY=($(compgen -W 'permanent transient temporary' -- "$cur"))
 		return ;;
-	-s | --signal | --scope)
+	-s | --signal | --stop-signal | --scope)
 		[[ $command == pg ]] && { _actorctl_names scopes; return; }
 		COMPREPLY=($(compgen -A signal -- "SIG${cur#SIG}"))
 		[[ $cur == SIG* ]] || COMPREPLY=("${COMPREPLY[@]#SIG}")
 		return ;;
-	-t | --timeout | -n | --name | --lines | --backoff | --backoff-factor | --backoff-jitter | --backoff-reset | --max-restarts | --fatal-on | --ok-exit | -e | --env | --stop-timeout | --key | --max | --listen | --keep)
+	-t | --timeout | -n | --name | --lines | --backoff | --backoff-factor | --backoff-jitter | --backoff-reset | --max-restarts | --fatal-on | --ok-exit | --up-for | -e | --env | --stop-timeout | --key | --max | --listen | --keep)
 		return ;;
 	esac
 

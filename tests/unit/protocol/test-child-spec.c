@@ -199,6 +199,9 @@ static void test_bad_specs_are_refused_by_the_key_that_is_wrong(void **arg)
 	refused("intensity", put_huge);
 	refused("intensity", put_one); /* there is no period */
 	refused("period_ms", put_true);
+	refused("up_for_ms", put_huge);
+	refused("stop_signal", put_one);
+	refused("stop_signal", put_dollar);
 	refused("fatal_on", put_one);
 	refused("fatal_on", put_status_256);
 	refused("ok_exit", put_no_signal);
@@ -246,6 +249,7 @@ static void test_what_is_written_is_read_back_equal(void **arg)
 		.backoff_reset_ms = 1,
 		.intensity = 5,
 		.period_ms = 6,
+		.stop_signal = SIGQUIT,
 		.stop_timeout_ms = 9,
 		.ready_timeout_ms = 10,
 		.ready_actor = true,
@@ -267,6 +271,7 @@ static void test_what_is_written_is_read_back_equal(void **arg)
 	assert_int_equal(back.backoff_reset_ms, 1);
 	assert_int_equal(back.intensity, 5);
 	assert_int_equal(back.period_ms, 6);
+	assert_int_equal(back.stop_signal, SIGQUIT);
 	assert_memory_equal(&back.fatal_on, &spec.fatal_on, sizeof(spec.fatal_on));
 	assert_memory_equal(&back.ok_exit, &spec.ok_exit, sizeof(spec.ok_exit));
 	assert_string_equal(back.name, spec.name);
@@ -281,6 +286,11 @@ static void test_what_is_written_is_read_back_equal(void **arg)
 	assert_true(back.ready_actor && back.no_stamps && back.owned && back.monitor);
 	assert_true(back.cookie == UINT64_MAX);
 	assert_int_equal(back.monitor_id, 11);
+	child_spec_deinit(&back);
+	spec.ready_actor = false;
+	spec.up_for_ms = 12;
+	read_back(&spec, &back);
+	assert_int_equal(back.up_for_ms, 12);
 	child_spec_deinit(&back);
 }
 

@@ -117,7 +117,10 @@ static void act(struct fixture *f, struct node_action *a)
 		break;
 	}
 	case NODE_TERM:
-		word(f, "term(%llu,%llu)", (unsigned long long)a->group, (unsigned long long)a->number);
+		word(f, "term(%llu,%llu%s)", (unsigned long long)a->group, (unsigned long long)a->number,
+			a->signo == SIGTERM  ? ""
+			: a->signo == SIGINT ? ",SIGINT"
+					     : ",?");
 		break;
 	case NODE_SIGNAL:
 		word(f, "signal(%llu,%d)", (unsigned long long)a->group, a->signo);

@@ -287,6 +287,103 @@ static void test_the_explanation_of_one_that_is_down_says_whose_will_it_was(void
 	assert_string_equal(explained(f, delays), "somebody stopped it; a start brings it back");
 }
 
+static void up_for_5s(struct child_spec *spec)
+{
+	spec->up_for_ms = 5000;
+	spec->backoff_min_ms = spec->backoff_max_ms = 100;
+	spec->backoff_jitter_pct = 0;
+}
+
+static void test_one_is_ready_when_it_has_been_up_for_its_time(void **arg)
+{
+	struct fixture *f = *arg;
+	struct child *child = spawn_with(f, up_for_5s);
+	char delays[100];
+
+	runs(f, child->group);
+	node_wait(f->node, "a", NODE_WAIT_READY, 0, FROM(2), f->now_ns);
+	node_group_ready(f->node, child->group, f->now_ns); /* what an actor program says does not count */
+	advance(f, 4999);
+	assert_string_equal(turn(f), "");
+	assert_string_equal(state_of(f, "a"), "up");
+	assert_string_equal(
+		explained(f, delays), "its program runs, and is not ready yet: it must have been up for 5 s");
+	assert_true(node_next_deadline(f->node) == f->now_ns + 1 * MS);
+	advance(f, 1);
+	assert_string_equal(turn(f), "reply2(ready)");
+	assert_string_equal(state_of(f, "a"), "ready");
+}
+
+static void test_an_end_before_its_time_is_a_failed_start(void **arg)
+{
+	struct fixture *f = *arg;
+	struct child_spec spec;
+
+	spec_make(&spec, "a", ACTOR_PERMANENT);
+	up_for_5s(&spec);
+	node_spawn(f->node, &spec, caller, FROM(1), NODE_WAIT_READY, 60000, f->now_ns);
+	turn(f);
+	runs(f, 100);
+	advance(f, 4999);
+	ends(f, 100, CLD_EXITED, 1);
+	assert_non_null(strstr(turn(f), "error1(ended)"));
+	assert_string_equal(
+		state_of(f, "a"), "backoff"); /* it had not served, so even the first delay counts */
+	advance(f, 100);
+	turn(f);
+	runs(f, node_child_by_name(f->node, "a")->group);
+	advance(f, 1); /* the time of the life before does not count */
+	turn(f);
+	assert_string_equal(state_of(f, "a"), "up");
+	advance(f, 4999);
+	turn(f);
+	assert_string_equal(state_of(f, "a"), "ready");
+}
+
+static void test_the_time_that_it_has_been_up_outlives_the_supervisor(void **arg)
+{
+	struct fixture *f = *arg;
+	struct child *child = spawn_with(f, up_for_5s);
+	uint64_t group = child->group;
+
+	runs(f, group);
+	advance(f, 4000);
+	turn(f);
+	die(f);
+	advance(f, 999);
+	turn(f);
+	assert_string_equal(state_of(f, "a"), "up");
+	advance(f, 1);
+	turn(f);
+	assert_string_equal(state_of(f, "a"), "ready");
+	turn(f);
+	die(f);
+	assert_string_equal(state_of(f, "a"), "ready");
+}
+
+static void stop_by_int(struct child_spec *spec)
+{
+	spec->stop_signal = SIGINT;
+	spec->stop_timeout_ms = 3600000;
+}
+
+static void test_a_stop_sends_the_signal_of_the_spec_and_ends_by_it_in_order(void **arg)
+{
+	struct fixture *f = *arg;
+	struct child *child = spawn_with(f, stop_by_int);
+
+	runs(f, child->group);
+	node_monitor(f->node, child->group, caller, 9, FROM(3));
+	turn(f);
+	node_stop(f->node, "a", true, FROM(2), f->now_ns);
+	assert_string_equal(turn(f), "term(100,3600000,SIGINT)");
+	advance(f, 3599999);
+	assert_string_equal(turn(f), "");
+	ends(f, 100, CLD_KILLED, SIGINT);
+	assert_string_equal(turn(f), "group_down(100) ack(100) down(100,9,shutdown) reply2(down)");
+	assert_string_equal(field(f, "a", "outcome"), "stopped");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -298,6 +395,10 @@ int main(void)
 		T(test_factor_jitter_and_reset_of_the_delays_are_those_of_the_spec),
 		T(test_the_explanation_says_why_and_which_delays_come),
 		T(test_the_explanation_of_one_that_is_down_says_whose_will_it_was),
+		T(test_one_is_ready_when_it_has_been_up_for_its_time),
+		T(test_an_end_before_its_time_is_a_failed_start),
+		T(test_the_time_that_it_has_been_up_outlives_the_supervisor),
+		T(test_a_stop_sends_the_signal_of_the_spec_and_ends_by_it_in_order),
 	};
 
 	return run_facts_of("node, settings", tests);
