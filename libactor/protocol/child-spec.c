@@ -169,6 +169,8 @@ void child_spec_deinit(struct child_spec *spec)
 {
 	free((void *)spec->name);
 	free((void *)spec->cwd);
+	free((void *)spec->user);
+	free((void *)spec->group);
 	strv_free(spec->argv);
 	strv_free(spec->env);
 	*spec = (struct child_spec){0};
@@ -326,6 +328,56 @@ static int read_exits(struct mp_reader *r, const char *what, struct child_exits 
 	return 0;
 }
 
+/* A number from @min to @max. */
+static int read_small(
+	struct mp_reader *r, const char *what, int64_t min, int64_t max, bool *ret_has, int *ret, char *text)
+{
+	int64_t value;
+
+	if (mp_read_int(r, &value) < 0 || value < min || value > max)
+		return wrong(
+			text, "`%s` must be a number, %lld to %lld", what, (long long)min, (long long)max);
+	*ret_has = true;
+	*ret = (int)value;
+	return 0;
+}
+
+static int read_flag(struct mp_reader *r, const char *what, bool *ret, char *text)
+{
+	return mp_read_bool(r, ret) < 0 ? wrong(text, "`%s` must be true or false", what) : 0;
+}
+
+/* What a process may do and use. 1: it is another key. */
+static int read_isolation_key(struct mp_reader *r, const char *k, size_t k_len, struct child_spec *spec,
+	size_t *io_budget, char *text)
+{
+	int umask = 0, err;
+
+	if (mp_str_is(k, k_len, "user"))
+		return read_string(r, "user", &spec->user, io_budget, text);
+	if (mp_str_is(k, k_len, "group"))
+		return read_string(r, "group", &spec->group, io_budget, text);
+	if (mp_str_is(k, k_len, "umask")) {
+		err = read_small(r, "umask", 0, 0777, &spec->has_umask, &umask, text);
+		spec->umask = err ? 0 : (unsigned)umask;
+		return err;
+	}
+	if (mp_str_is(k, k_len, "nice"))
+		return read_small(r, "nice", -20, 19, &spec->has_nice, &spec->nice, text);
+	if (mp_str_is(k, k_len, "oom_score_adj"))
+		return read_small(r, "oom_score_adj", -1000, 1000, &spec->has_oom_score_adj,
+			&spec->oom_score_adj, text);
+	if (mp_str_is(k, k_len, "no_new_privs"))
+		return read_flag(r, "no_new_privs", &spec->no_new_privs, text);
+	if (mp_str_is(k, k_len, "clear_env"))
+		return read_flag(r, "clear_env", &spec->clear_env, text);
+	if (!mp_str_is(k, k_len, "limits"))
+		return 1;
+	if (child_limits_parse(r, &spec->limits) < 0)
+		return wrong(text, "`limits` must be a map of limits like nofile: [soft, hard]");
+	return 0;
+}
+
 static int read_restart(struct mp_reader *r, enum actor_restart *ret, char *text)
 {
 	const char *s;
@@ -343,6 +395,7 @@ static int read_key(struct mp_reader *r, const char *k, size_t k_len, struct chi
 	size_t name_budget = SIZE_MAX;
 	const char *s;
 	size_t len;
+	int err;
 
 	if (mp_str_is(k, k_len, "name")) {
 		if (mp_peek(r) == MP_NIL)
@@ -393,6 +446,9 @@ static int read_key(struct mp_reader *r, const char *k, size_t k_len, struct chi
 		spec->monitor = true;
 		return mp_read_uint(r, &spec->monitor_id) < 0 ? wrong(text, "`monitor` must be a number") : 0;
 	}
+	err = read_isolation_key(r, k, k_len, spec, io_budget, text);
+	if (err <= 0)
+		return err;
 	return mp_skip(r) < 0 ? wrong(text, "the spec is malformed") : 0;
 }
 
@@ -529,6 +585,41 @@ static void put_exits(struct buf *b, const char *key, const struct child_exits *
 			mp_put_cstr(b, cause_signal_name(signo, scratch));
 }
 
+static void put_int(struct buf *b, const char *key, int value)
+{
+	mp_put_cstr(b, key);
+	mp_put_int(b, value);
+}
+
+static uint32_t isolation_count(const struct child_spec *spec)
+{
+	return (spec->user != NULL) + (spec->group != NULL) + spec->has_umask + spec->has_nice +
+	       spec->has_oom_score_adj + spec->no_new_privs + spec->clear_env +
+	       (child_limits_count(&spec->limits) > 0);
+}
+
+static void put_isolation(struct buf *b, const struct child_spec *spec)
+{
+	if (spec->user)
+		put_str(b, "user", spec->user);
+	if (spec->group)
+		put_str(b, "group", spec->group);
+	if (spec->has_umask)
+		put_uint(b, "umask", spec->umask);
+	if (spec->has_nice)
+		put_int(b, "nice", spec->nice);
+	if (spec->has_oom_score_adj)
+		put_int(b, "oom_score_adj", spec->oom_score_adj);
+	if (spec->no_new_privs)
+		put_bool(b, "no_new_privs", true);
+	if (spec->clear_env)
+		put_bool(b, "clear_env", true);
+	if (child_limits_count(&spec->limits)) {
+		mp_put_cstr(b, "limits");
+		child_limits_put(b, &spec->limits);
+	}
+}
+
 /*
  * A value whose default may change with a version is always written. A value that is false or 0 is left out;
  * every version reads its absence as false or 0.
@@ -543,7 +634,7 @@ void child_spec_put(struct buf *b, const struct child_spec *spec)
 
 	for (size_t i = 0; i < N_NUMBERS; i++)
 		n_optional += number_is_written(spec, &numbers[i]);
-	mp_put_map(b, 3 + n_optional);
+	mp_put_map(b, 3 + n_optional + isolation_count(spec));
 	put_argv(b, spec->argv);
 	put_str(b, "restart", child_restart_name(spec->restart));
 	for (size_t i = 0; i < N_NUMBERS; i++)
@@ -562,6 +653,7 @@ void child_spec_put(struct buf *b, const struct child_spec *spec)
 		put_exits(b, "fatal_on", &spec->fatal_on);
 	if (ok_exit)
 		put_exits(b, "ok_exit", &spec->ok_exit);
+	put_isolation(b, spec);
 	if (spec->no_stamps)
 		put_bool(b, "stamps", false);
 	if (spec->cookie)

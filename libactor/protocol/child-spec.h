@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "actor/actor.h"
+#include "libactor/protocol/child-limits.h"
 #include "libactor/protocol/mp.h"
 #include "libactor/util/buf.h"
 
@@ -57,6 +58,13 @@ struct child_spec {
 	bool ready_actor;          /* ready when its group says so; false: ready when exec() has succeeded */
 	uint64_t up_for_ms;        /* ready when it has been up so long; 0: not this way */
 	int stop_signal;           /* 0: SIGTERM */
+	const char *user, *group;  /* names or numbers; NULL: those of the node */
+	struct child_limits limits;
+	bool has_umask, has_nice, has_oom_score_adj;
+	unsigned umask;
+	int nice, oom_score_adj;
+	bool no_new_privs;
+	bool clear_env; /* of the node's variables it gets only those of the language and the time zone */
 	/* true: no stamps of the log's lines; beginnings and ends of lives are noted all the same */
 	bool no_stamps;
 	/* of the request: a repeated request with the same cookie means the same child; 0: none */

@@ -215,6 +215,21 @@ static void child_limits(const struct keeper_child *child, const struct keeper_s
 	}
 }
 
+static void child_priority(const struct keeper_child *child, const struct keeper_spec_view *view)
+{
+	char text[16];
+	int fd, length;
+
+	if (view->file->flags & KEEPER_SPEC_NICE && setpriority(PRIO_PROCESS, 0, view->file->nice) < 0)
+		child_fail(child, KEEPER_STEP_NICE, errno);
+	if (!(view->file->flags & KEEPER_SPEC_OOM))
+		return;
+	length = snprintf(text, sizeof(text), "%d", view->file->oom_score_adj);
+	fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, text, (size_t)length) != length)
+		child_fail(child, KEEPER_STEP_OOM, errno);
+}
+
 static void child_user(const struct keeper_child *child, const struct keeper_spec_view *view)
 {
 	uint32_t flags = view->file->flags;
@@ -324,6 +339,7 @@ void keeper_child_run(const struct keeper_child *child_in)
 	if (view.cgroup)
 		child_cgroup(child, view.cgroup);
 	child_limits(child, &view, &marker);
+	child_priority(child, &view);
 	child_user(child, &view);
 	if (view.file->flags & KEEPER_SPEC_UMASK)
 		umask(view.file->umask);

@@ -72,7 +72,11 @@ static const char *step_text(int step)
 	case KEEPER_STEP_CWD:
 		return "cannot change the working directory to";
 	case KEEPER_STEP_RLIMIT:
-		return "cannot set the resource limits";
+		return "cannot set its resource limits";
+	case KEEPER_STEP_NICE:
+		return "cannot set its nice value";
+	case KEEPER_STEP_OOM:
+		return "cannot set its oom_score_adj";
 	case KEEPER_STEP_USER:
 		return "cannot change the user";
 	case KEEPER_STEP_CGROUP:
@@ -82,15 +86,31 @@ static const char *step_text(int step)
 	}
 }
 
+/* The names of the limits that were to be set. */
+static const char *limits_text(const struct child_limits *limits, char text[120])
+{
+	size_t n = 0;
+
+	text[0] = 0;
+	for (size_t i = 0; i < CHILD_LIMITS_N; i++)
+		if (limits->of[i].set && n < 120)
+			n += (size_t)snprintf(text + n, 120 - n, "%s%s", n ? ", " : "", child_limit_name(i));
+	return text;
+}
+
 /* The cause of a failed start. @text: what launch_explain() says about the program, or NULL. */
 static struct actor_cause failed_cause(const struct child *child, int step, int error, const char *text)
 {
 	const char *program = child->spec.argv[0];
 	struct actor_cause cause = cause_from_exec_errno(error, program);
+	char limits[120];
 
 	if (step == KEEPER_STEP_CWD)
 		snprintf(cause.text, sizeof(cause.text), "%s %.100s: %s", step_text(step),
 			child->spec.cwd ? child->spec.cwd : "/", strerror(error));
+	else if (step == KEEPER_STEP_RLIMIT)
+		snprintf(cause.text, sizeof(cause.text), "%.80s: %s (%s): %s", program, step_text(step),
+			limits_text(&child->spec.limits, limits), strerror(error));
 	else if (step != KEEPER_STEP_EXEC && step != KEEPER_STEP_NONE)
 		snprintf(cause.text, sizeof(cause.text), "%.100s: %s: %s", program, step_text(step),
 			strerror(error));

@@ -59,6 +59,8 @@ static const char *const keeper_steps[_KEEPER_STEP_N] = {
 	[KEEPER_STEP_USER] = "user",
 	[KEEPER_STEP_CWD] = "cwd",
 	[KEEPER_STEP_EXEC] = "exec",
+	[KEEPER_STEP_NICE] = "nice",
+	[KEEPER_STEP_OOM] = "oom_score_adj",
 };
 
 const char *keeper_step_name(int step)
@@ -276,7 +278,9 @@ static void spec_layout(struct spec_writer *w, const struct keeper_spec *spec, s
 		.n_extra_fds = (uint32_t)spec->n_extra_fds,
 		.uid = spec->uid,
 		.gid = spec->gid,
-		.umask = spec->umask};
+		.umask = spec->umask,
+		.nice = spec->nice,
+		.oom_score_adj = spec->oom_score_adj};
 	size_t i;
 
 	for (i = 0; i < spec->n_extra_fds; i++)
@@ -382,7 +386,8 @@ int keeper_spec_check(const void *base, size_t size_bytes, struct keeper_spec_vi
 		return -EINVAL;
 	if (!file->n_argv || file->n_groups > KEEPER_SPEC_MAX_GROUPS ||
 		file->n_rlimits > KEEPER_SPEC_MAX_RLIMITS || file->n_extra_fds > KEEPER_EXTRA_FDS_MAX ||
-		file->umask > 0777)
+		file->umask > 0777 || file->nice < -20 || file->nice > 19 || file->oom_score_adj < -1000 ||
+		file->oom_score_adj > 1000)
 		return -EINVAL;
 	if (!spec_has_texts(bytes, size_bytes, file->argv_offset, file->n_argv) ||
 		!spec_has_texts(bytes, size_bytes, file->env_offset, file->n_env) ||

@@ -45,7 +45,9 @@ const char *keeper_step_name(int step); /* "exec", "user", …, for messages */
 #define KEEPER_SPEC_GROUPS       4u /* set the supplementary groups; with n_groups 0 there are none */
 #define KEEPER_SPEC_UMASK        8u
 #define KEEPER_SPEC_NO_NEW_PRIVS 16u
-#define _KEEPER_SPEC_FLAGS       31u
+#define KEEPER_SPEC_NICE         32u
+#define KEEPER_SPEC_OOM          64u
+#define _KEEPER_SPEC_FLAGS       127u
 
 struct keeper_rlimit {
 	uint32_t resource; /* RLIMIT_* */
@@ -67,6 +69,7 @@ struct keeper_spec {
 	const char *cgroup; /* directory in a cgroup file system to join, NULL = stay */
 	uint32_t flags;
 	uint32_t umask;
+	int16_t nice, oom_score_adj;
 	uid_t uid;
 	gid_t gid;
 	const gid_t *groups;
@@ -107,7 +110,7 @@ struct keeper_spec_file {
 	uint32_t cgroup_offset; /* 0 = none */
 	uint32_t uid, gid, umask;
 	uint32_t extra_fd_targets[KEEPER_EXTRA_FDS_MAX];
-	uint32_t reserved;
+	int16_t nice, oom_score_adj; /* -20..19, -1000..1000 */
 };
 
 struct keeper_spec_view {

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "libactor/protocol/variables.h"
@@ -15,12 +16,21 @@ static const struct {
 	const char *name;
 	/* the child's value if the node has none; NULL: then the child has none either */
 	const char *otherwise;
+	bool always; /* a child has it even if its spec asks for a clear environment */
 } inherited[] = {
-	{"HOME", "/"},
-	{"PATH", INHERITED_PATH},
-	{"USER", NULL},
-	{"LANG", NULL},
-	{ENV_LOG_LEVEL, NULL},
-	{ENV_SPIN_US, NULL},
+	{"HOME", "/", false},
+	{"PATH", INHERITED_PATH, false},
+	{"USER", NULL, false},
+	{"LANG", NULL, true},
+	{"LC_ALL", NULL, true},
+	{"LC_COLLATE", NULL, true},
+	{"LC_CTYPE", NULL, true},
+	{"LC_MESSAGES", NULL, true},
+	{"LC_MONETARY", NULL, true},
+	{"LC_NUMERIC", NULL, true},
+	{"LC_TIME", NULL, true},
+	{"TZ", NULL, true},
+	{ENV_LOG_LEVEL, NULL, true},
+	{ENV_SPIN_US, NULL, true},
 };
 #define INHERITED_N (sizeof(inherited) / sizeof(inherited[0]))

@@ -4,7 +4,9 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,34 +84,187 @@ static const char **environment_texts(const struct environment *env)
 	return texts;
 }
 
+/* ---- user and group ---- */
+
+#define GROUPS_MAX 1024
+
+/* Whom a child runs as. */
+struct identity {
+	uint32_t flags; /* KEEPER_SPEC_UID, _GID, _GROUPS */
+	uid_t uid;
+	gid_t gid;
+	gid_t groups[GROUPS_MAX];
+	int n_groups;
+	char home[256], name[64]; /* of the user; empty: not known */
+};
+
+static bool is_number(const char *text, unsigned long *ret)
+{
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	*ret = strtoul(text, &end, 10);
+	return !errno && !*end && *ret < UINT32_MAX;
+}
+
+static int identity_of_user(struct identity *who, const char *user, char text[LAUNCH_TEXT_BYTES])
+{
+	unsigned long number;
+	bool numeric = is_number(user, &number);
+	struct passwd *pw = numeric ? getpwuid((uid_t)number) : getpwnam(user);
+
+	if (!pw && !numeric) {
+		snprintf(text, LAUNCH_TEXT_BYTES, "no user is called %.100s", user);
+		return -ENOENT;
+	}
+	who->flags |= KEEPER_SPEC_UID | KEEPER_SPEC_GROUPS;
+	who->uid = pw ? pw->pw_uid : (uid_t)number;
+	if (!pw)
+		return 0;
+	who->flags |= KEEPER_SPEC_GID;
+	who->gid = pw->pw_gid;
+	snprintf(who->home, sizeof(who->home), "%s", pw->pw_dir);
+	snprintf(who->name, sizeof(who->name), "%s", pw->pw_name);
+	return 0;
+}
+
+static int identity_of_group(struct identity *who, const char *group, char text[LAUNCH_TEXT_BYTES])
+{
+	unsigned long number;
+	struct group *gr;
+
+	if (is_number(group, &number)) {
+		who->gid = (gid_t)number;
+	} else {
+		gr = getgrnam(group);
+		if (!gr) {
+			snprintf(text, LAUNCH_TEXT_BYTES, "no group is called %.100s", group);
+			return -ENOENT;
+		}
+		who->gid = gr->gr_gid;
+	}
+	who->flags |= KEEPER_SPEC_GID | KEEPER_SPEC_GROUPS;
+	return 0;
+}
+
+static int identity_find(struct identity *who, const struct child_spec *spec, char text[LAUNCH_TEXT_BYTES])
+{
+	int r = 0;
+
+	*who = (struct identity){0};
+	if (!spec->user && !spec->group)
+		return 0;
+	if (geteuid() != 0) {
+		snprintf(text, LAUNCH_TEXT_BYTES,
+			"only a node of root can change the user or group of a process; this node is of uid %u",
+			(unsigned)geteuid());
+		return -EPERM;
+	}
+	if (spec->user)
+		r = identity_of_user(who, spec->user, text);
+	if (!r && spec->group)
+		r = identity_of_group(who, spec->group, text);
+	if (!r && !(who->flags & KEEPER_SPEC_GID)) {
+		snprintf(text, LAUNCH_TEXT_BYTES, "user %.100s is unknown here, so say its group, too",
+			spec->user);
+		r = -ENOENT;
+	}
+	/* As initgroups() does. A user without a name has no further groups. */
+	who->n_groups = GROUPS_MAX;
+	if (!r && who->name[0] && getgrouplist(who->name, who->gid, who->groups, &who->n_groups) < 0) {
+		snprintf(text, LAUNCH_TEXT_BYTES, "user %.60s is in more than %d groups", who->name,
+			GROUPS_MAX);
+		r = -E2BIG;
+	}
+	if (!who->name[0])
+		who->n_groups = 0;
+	return r;
+}
+
+int launch_check(const struct child_spec *spec, char text[LAUNCH_TEXT_BYTES])
+{
+	struct identity who;
+
+	return identity_find(&who, spec, text);
+}
+
+/* ---- the whole ---- */
+
+/* Adds what the child inherits of the node's environment, with HOME and USER of its own user. */
+static int environment_inherit(struct environment *env, char *base[INHERITED_N],
+	const struct child_spec *spec, const struct identity *who)
+{
+	for (size_t i = 0; i < INHERITED_N; i++) {
+		const char *name = inherited[i].name, *value = getenv(name);
+
+		if (!value)
+			value = inherited[i].otherwise;
+		if (who->name[0] && !strcmp(name, "HOME"))
+			value = who->home;
+		if (who->name[0] && !strcmp(name, "USER"))
+			value = who->name;
+		if (!value || (spec->clear_env && !inherited[i].always))
+			continue;
+		if (asprintf(&base[i], "%s=%s", name, value) < 0) {
+			base[i] = NULL;
+			return -ENOMEM;
+		}
+		environment_add(env, base[i]);
+	}
+	return 0;
+}
+
+static void spec_isolate(struct keeper_spec *spec, struct keeper_rlimit rlimits[CHILD_LIMITS_N],
+	const struct child_spec *child, const struct identity *who)
+{
+	spec->flags = who->flags | (child->has_umask ? KEEPER_SPEC_UMASK : 0) |
+		      (child->has_nice ? KEEPER_SPEC_NICE : 0) |
+		      (child->has_oom_score_adj ? KEEPER_SPEC_OOM : 0) |
+		      (child->no_new_privs ? KEEPER_SPEC_NO_NEW_PRIVS : 0);
+	spec->umask = child->umask;
+	spec->nice = (int16_t)child->nice;
+	spec->oom_score_adj = (int16_t)child->oom_score_adj;
+	spec->uid = who->uid;
+	spec->gid = who->gid;
+	spec->groups = who->groups;
+	spec->n_groups = (size_t)who->n_groups;
+	spec->rlimits = rlimits;
+	for (size_t i = 0; i < CHILD_LIMITS_N; i++)
+		if (child->limits.of[i].set)
+			rlimits[spec->n_rlimits++] = (struct keeper_rlimit){
+				.resource = (uint32_t)child_limit_resource(i),
+				.soft = child->limits.of[i].soft,
+				.hard = child->limits.of[i].hard,
+			};
+}
+
 int launch_seal(
 	const struct launch *launch, const struct child *child, int *ret_fd, char text[LAUNCH_TEXT_BYTES])
 {
 	char hex[2 * TOKEN_MAX_BYTES + 1], token_variable[sizeof(hex) + 16];
 	char *base[INHERITED_N] = {0}, *dir_variable = NULL;
+	struct keeper_rlimit rlimits[CHILD_LIMITS_N];
 	struct environment env = {0};
 	const char **texts = NULL;
 	struct keeper_spec spec = {0};
+	struct identity who;
 	struct token token;
 	size_t n_env = 0;
 	int err;
 
+	err = identity_find(&who, &child->spec, text);
+	if (err)
+		return err;
 	while (child->spec.env && child->spec.env[n_env])
 		n_env++;
 	env.list = calloc(n_env + INHERITED_N + 2, sizeof(*env.list));
 	err = token_make(&token, launch->key, child->group, child->name);
 	if (!env.list || asprintf(&dir_variable, ENV_RUNTIME_DIR "=%s", launch->runtime_dir) < 0)
 		err = -ENOMEM;
-	for (size_t i = 0; i < INHERITED_N && !err; i++) {
-		const char *value = getenv(inherited[i].name);
-
-		if (!value)
-			value = inherited[i].otherwise;
-		if (value && asprintf(&base[i], "%s=%s", inherited[i].name, value) < 0)
-			err = -ENOMEM;
-		else if (value)
-			environment_add(&env, base[i]);
-	}
+	if (!err)
+		err = environment_inherit(&env, base, &child->spec, &who);
 	if (!err) {
 		for (size_t i = 0; i < n_env; i++)
 			environment_add(&env, child->spec.env[i]);
@@ -129,6 +284,7 @@ int launch_seal(
 	spec.argv = child->spec.argv;
 	spec.env = texts;
 	spec.cwd = child->spec.cwd;
+	spec_isolate(&spec, rlimits, &child->spec, &who);
 	err = keeper_spec_seal(&spec, ret_fd);
 	if (err)
 		snprintf(text, LAUNCH_TEXT_BYTES, "%.100s cannot be described to the keeper: %s",

@@ -19,9 +19,17 @@ struct launch {
 };
 
 /*
- * The environment is HOME, PATH, USER, LANG, ACTOR_LOG_LEVEL and ACTOR_SPIN_US as the supervisor has them,
- * then the variables of the spec, then ACTOR_RUNTIME_DIR and ACTOR_TOKEN of this incarnation. A later
- * variable replaces an earlier one of the same name. 0; or negative errno, with a line for people in @text.
+ * Whether the child can run as the user and group of its spec. 0; -EPERM: the node is not root's; -ENOENT: no
+ * such user or group; @text says it in a line.
+ */
+int launch_check(const struct child_spec *spec, char text[LAUNCH_TEXT_BYTES]);
+
+/*
+ * The environment is HOME, PATH, USER, LANG, LC_*, TZ, ACTOR_LOG_LEVEL and ACTOR_SPIN_US as the supervisor
+ * has them, then the variables of the spec, then ACTOR_RUNTIME_DIR and ACTOR_TOKEN of this incarnation. The
+ * first three are missing if the spec says clear_env; HOME and USER are those of the user that the spec has.
+ * A later variable replaces an earlier one of the same name. 0; or negative errno, with a line for people in
+ * @text.
  */
 int launch_seal(
 	const struct launch *launch, const struct child *child, int *ret_fd, char text[LAUNCH_TEXT_BYTES]);

@@ -12,6 +12,7 @@
 #include "libactor/util/log.h"
 #include "spawner/shared/proc.h"
 #include "spawner/supervisor/args.h"
+#include "spawner/supervisor/launch.h"
 
 int on_spawn(actor *self, const actor_msg *msg, actor_from *from)
 {
@@ -37,6 +38,12 @@ int on_spawn(actor *self, const actor_msg *msg, actor_from *from)
 	if (args_wait(&args, words, waits, 4, &wait) < 0 || args_timeout(&args, &timeout_ms) < 0 || args.n) {
 		child_spec_deinit(&spec);
 		return bad_args(from, "spec:map wait:none|up|ready|exit timeout_ms:int");
+	}
+	err = launch_check(&spec, text);
+	if (err) {
+		child_spec_deinit(&spec);
+		actor_reply_error(from, err == -EPERM ? ERROR_PERMISSION : ERROR_BAD_ARGS, "%s", text);
+		return 0;
 	}
 	from = keep(supervisor, from);
 	if (from)

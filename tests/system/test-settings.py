@@ -1,6 +1,7 @@
 """What users say about one process beside its command: each setting of `actorctl spawn`, with real processes. Arguments: actorctl."""
 
 import os
+import pwd
 import re
 import signal
 import sys
@@ -141,6 +142,73 @@ def a_stop_sends_its_signal_to_the_whole_group_and_kills_what_is_left():
     node.ctl("stop", "plain")
     assert node.child("plain")["last_exit"]["signal"] == "SIGINT" and node.child("plain")["outcome"] == "stopped"
     node.ctl("rm", "plain")
+
+
+# ---- what it may do and use ----------------------------------------------------------------------------------------------------------
+
+def says(name, *options, program):
+    """What @program writes, run once with these options."""
+    spawn(name, "--restart", "temporary", "--wait", *options, program=program)
+    with open(f"{node.root}/logs/{name}.log") as f:
+        text = f.read()
+    node.ctl("rm", name)
+    return text
+
+
+@fact
+def limits_umask_nice_and_oom_score_are_those_that_were_said():
+    text = says("limits", "--limit", "nofile=123", "--limit", "core=0:unlimited" if os.geteuid() == 0 else "core=0", "--limit", "fsize=1M", "--umask", "027", "--nice", "5",
+                "--oom-score-adj", "700", "--no-new-privs",
+                program="ulimit -Sn; ulimit -Hn; ulimit -Sc; ulimit -Sf; umask; cut -d' ' -f19 /proc/$$/stat; cat /proc/$$/oom_score_adj; grep NoNewPrivs /proc/$$/status")
+    assert text.split() == ["123", "123", "0", "2048", "0027", "5", "700", "NoNewPrivs:", "1"], text
+
+
+@fact
+def a_limit_that_cannot_be_set_is_named():
+    with open("/proc/sys/fs/nr_open") as f:
+        above = int(f.read()) + 1
+    p = spawn("above", "--limit", f"nofile={above}", rc=8)
+    assert re.search(r"cannot spawn 'above': sh: cannot set its resource limits \(nofile\): Operation not permitted\n", p.stderr), p.stderr
+    assert not [c for c in node.ctl_json("ls") if c["name"] == "above"]
+    for value, hint in (("nofile", "nofile=4096"), ("rttime=1", "names: as core"), ("nofile=2:1", "SOFT:HARD"), ("nofile=-1", "nofile=4096")):
+        assert hint in spawn("wrong", "--limit", value, rc=2).stderr
+    assert "octal" in spawn("wrong", "--umask", "8", rc=2).stderr and "-20 to 19" in spawn("wrong", "--nice", "20", rc=2).stderr
+    assert "-1000 to 1000" in spawn("wrong", "--oom-score-adj", "x", rc=2).stderr
+
+
+@fact
+def the_user_of_a_process_is_changed_by_a_node_of_root_only():
+    if os.geteuid() != 0:
+        for option in ("--user", "--group"):
+            assert "only a node of root can change the user or group" in spawn("other", option, "root", rc=8).stderr
+        return
+    nobody = pwd.getpwnam("nobody")
+    text = says("nobody", "--user", "nobody", "--cwd", "/", program="id -u; id -g; id -G; echo $HOME $USER; cat /proc/self/oom_score_adj >/dev/null")
+    assert text.split() == [str(nobody.pw_uid), str(nobody.pw_gid), " ".join(map(str, os.getgrouplist("nobody", nobody.pw_gid))), nobody.pw_dir, "nobody"], text
+    text = says("both", "--user", str(nobody.pw_uid), "--group", "daemon", "--cwd", "/", program="id -u; id -gn")
+    assert text.split() == [str(nobody.pw_uid), "daemon"], text
+    text = says("number", "--user", "54321", "--group", "54322", "--cwd", "/", program="id -u; id -G")
+    assert text.split() == ["54321", "54322"], text
+    assert "no user is called noone" in spawn("wrong", "--user", "noone", rc=2).stderr
+    assert "no group is called noone" in spawn("wrong", "--group", "noone", rc=2).stderr
+    assert "user 54321 is unknown here, so say its group" in spawn("wrong", "--user", "54321", rc=2).stderr
+    assert "cannot change the working directory to" in spawn("wrong", "--user", "nobody", rc=8).stderr  # the directory of the test is root's
+
+
+@fact
+def variables_come_from_files_and_a_clear_environment_keeps_the_language():
+    path = node.root + "/env"
+    with open(path, "w") as f:
+        f.write("# a comment\n\n  A=1 \nexport B=two words\nC=\"quoted \"\nD='x'\nE=\"half\nA=2\n")
+    text = says("vars", "--env-file", path, "--env", "B=3", program="env")
+    assert {"A=2", "B=3", "C=quoted ", "D=x", 'E="half', "LC_ALL=C.UTF-8"} <= set(text.splitlines()) and "HOME=" in text, text
+    text = says("clear", "--clear-env", "--env", "MINE=1", program="env")
+    assert {line.split("=")[0] for line in text.splitlines()} - {"PWD", "_", "SHLVL", "OLDPWD"} == {
+        "MINE", "LC_ALL", "ACTOR_GROUP", "ACTOR_RUNTIME_DIR", "ACTOR_TOKEN", *(["LANG"] if "LANG" in node.env else []), *(["TZ"] if "TZ" in node.env else [])}, text
+    with open(path, "w") as f:
+        f.write("A=1\nwrong\n")
+    assert f"{path}:2: 'wrong' is no variable" in spawn("wrong", "--env-file", path, rc=2).stderr
+    assert "cannot read /nowhere" in spawn("wrong", "--env-file", "/nowhere", rc=1).stderr
 
 
 @fact

@@ -130,6 +130,99 @@ static int read_up_for(struct child_spec *spec, const char *value)
 	return read_time(&spec->up_for_ms, value);
 }
 
+static int read_name(const char **ret, const char *value)
+{
+	*ret = value;
+	return *value ? 0 : -EINVAL;
+}
+
+static int read_user(struct child_spec *spec, const char *value)
+{
+	return read_name(&spec->user, value);
+}
+
+static int read_group(struct child_spec *spec, const char *value)
+{
+	return read_name(&spec->group, value);
+}
+
+static int read_umask(struct child_spec *spec, const char *value)
+{
+	char *end;
+	unsigned long mask = strtoul(value, &end, 8);
+
+	if (*value < '0' || *value > '7' || *end || mask > 0777)
+		return -EINVAL;
+	spec->umask = (unsigned)mask;
+	spec->has_umask = true;
+	return 0;
+}
+
+static int read_signed(bool *ret_has, int *ret, const char *value, long min, long max)
+{
+	char *end;
+	long number = strtol(value, &end, 10);
+
+	if (!*value || *end || number < min || number > max)
+		return -EINVAL;
+	*ret = (int)number;
+	*ret_has = true;
+	return 0;
+}
+
+static int read_nice(struct child_spec *spec, const char *value)
+{
+	return read_signed(&spec->has_nice, &spec->nice, value, -20, 19);
+}
+
+static int read_oom_score_adj(struct child_spec *spec, const char *value)
+{
+	return read_signed(&spec->has_oom_score_adj, &spec->oom_score_adj, value, -1000, 1000);
+}
+
+/* A number with K, M, G or T (powers of 1024), or unlimited. Returns what follows it, or NULL. */
+static const char *read_amount(const char *text, uint64_t *ret)
+{
+	static const char units[] = "KMGT";
+	const char *unit;
+	char *end;
+
+	if (!strncmp(text, "unlimited", 9)) {
+		*ret = CHILD_LIMIT_NONE;
+		return text + 9;
+	}
+	if (*text < '0' || *text > '9')
+		return NULL;
+	errno = 0;
+	*ret = strtoull(text, &end, 10);
+	unit = *end ? strchr(units, *end) : NULL;
+	if (unit) {
+		unsigned shift = 10 * (unsigned)(unit - units + 1);
+
+		if (*ret > UINT64_MAX >> shift)
+			return NULL;
+		*ret <<= shift;
+		end++;
+	}
+	return errno ? NULL : end;
+}
+
+static int read_limit(struct child_spec *spec, const char *value)
+{
+	const char *equals = strchr(value, '='), *rest;
+	uint64_t soft, hard;
+	char name[16];
+
+	if (!equals || (size_t)(equals - value) >= sizeof(name))
+		return -EINVAL;
+	snprintf(name, sizeof(name), "%.*s", (int)(equals - value), value);
+	rest = read_amount(equals + 1, &soft);
+	hard = soft;
+	if (rest && *rest == ':')
+		rest = read_amount(rest + 1, &hard);
+	return rest && !*rest ? child_limits_set(&spec->limits, name, soft, hard) : -EINVAL;
+}
+
 static int read_stop_timeout(struct child_spec *spec, const char *value)
 {
 	return read_time(&spec->stop_timeout_ms, value);
@@ -153,6 +246,14 @@ static const struct setting {
 	{"ok-exit", read_ok_exit, "list of ends", "write exit statuses and signals like 3,SIGINT"},
 	{"up-for", read_up_for, "time", "write seconds, or 500ms, 10s, 1m; 0: it is up as soon as it runs"},
 	{"stop-signal", read_stop_signal, "signal", "write a name like INT or SIGQUIT, or a number"},
+	{"user", read_user, "user", "write a name or a number"},
+	{"group", read_group, "group", "write a name or a number"},
+	{"umask", read_umask, "umask", "write an octal number like 022"},
+	{"nice", read_nice, "nice value", "write a number, -20 to 19"},
+	{"oom-score-adj", read_oom_score_adj, "oom score", "write a number, -1000 to 1000"},
+	{"limit", read_limit, "limit",
+		"write NAME=SOFT or NAME=SOFT:HARD like nofile=4096, core=unlimited, as=2G; names: as core cpu data "
+		"fsize locks memlock msgqueue nice nofile nproc rss rtprio sigpending stack"},
 	{"stop-timeout", read_stop_timeout, "stop timeout",
 		"write seconds, or 500ms, 10s, 1m; at most a day"},
 };
@@ -179,10 +280,13 @@ int settings_read(const struct ctl *ctl, struct child_spec *spec, const struct a
 	int status = 0;
 
 	for (size_t i = 0; i < N_SETTINGS && !status; i++) {
-		const char *value = args_value(args, settings[i].name);
+		const char *value;
+		size_t at = 0;
 
-		if (value)
+		while (!status && (value = args_next(args, settings[i].name, &at)))
 			status = setting_apply(ctl, &settings[i], spec, value);
 	}
+	spec->no_new_privs |= args_has(args, "no-new-privs");
+	spec->clear_env |= args_has(args, "clear-env");
 	return status;
 }

@@ -68,6 +68,64 @@ static char *spawn_variable(const char *name, const char *value)
 	return asprintf(&variable, "%s=%s", name, value) < 0 ? NULL : variable;
 }
 
+/* @line without the blanks around it, and without `export `. It is changed. */
+static char *env_line(char *line)
+{
+	size_t length;
+
+	line += strspn(line, " \t");
+	if (!strncmp(line, "export ", 7))
+		line += 7 + strspn(line + 7, " \t");
+	length = strlen(line);
+	while (length && strchr(" \t\r\n", line[length - 1]))
+		line[--length] = 0;
+	return line;
+}
+
+/* Takes the quotes off a value that is quoted as a whole. */
+static void env_unquote(char *variable)
+{
+	char *value = strchr(variable, '=') + 1;
+	size_t length = strlen(value);
+
+	if (length < 2 || (*value != '"' && *value != '\'') || value[length - 1] != *value)
+		return;
+	memmove(value, value + 1, length - 2);
+	value[length - 2] = 0;
+}
+
+/* Adds the variables of a file: lines NAME=VALUE, empty lines, and comments that begin with #. */
+static int spawn_env_file(struct spawn *spawn, size_t *io_n, const char *path)
+{
+	FILE *file = fopen(path, "re");
+	char *line = NULL;
+	size_t size = 0, number = 0;
+	int status = 0;
+
+	if (!file)
+		return ctl_fail_errno(spawn->ctl, errno, NULL, "cannot read %s", path);
+	while (!status && getline(&line, &size, file) >= 0) {
+		char *variable = env_line(line);
+
+		number++;
+		if (!*variable || *variable == '#')
+			continue;
+		if (!child_variable_is_valid(variable)) {
+			status = ctl_fail(spawn->ctl, CTL_USAGE, "usage",
+				"write NAME=VALUE, or # and a comment", "%s:%zu: '%s' is no variable", path,
+				number, variable);
+			break;
+		}
+		env_unquote(variable);
+		status = spawn_env_add(spawn, (*io_n)++, strdup(variable));
+	}
+	if (!status && ferror(file))
+		status = ctl_fail_errno(spawn->ctl, errno, NULL, "cannot read %s", path);
+	free(line);
+	fclose(file);
+	return status;
+}
+
 /* Names and values may have any bytes but NUL. If a name comes twice, the last value counts. */
 static int spawn_spec_env(struct spawn *spawn, const struct args *args)
 {
@@ -75,6 +133,9 @@ static int spawn_spec_env(struct spawn *spawn, const struct args *args)
 	size_t n = 0, at = 0;
 	int status = 0;
 
+	while (!status && (name = args_next(args, "env-file", &at)))
+		status = spawn_env_file(spawn, &n, name);
+	at = 0;
 	while (!status && (name = args_next(args, "pass", &at))) {
 		const char *value = getenv(name);
 
@@ -451,6 +512,16 @@ static const struct option_spec spawn_options[] = {
 	{0, "ok-exit", OPTION_VALUE, "END,...", "exit statuses and signals that are as good as 0"},
 	{'e', "env", OPTION_VALUE, "NAME=VALUE", "for its environment; may be repeated"},
 	{0, "pass", OPTION_VALUE, "NAME", "a variable as it is here, if it is set; may be repeated"},
+	{0, "env-file", OPTION_VALUE, "FILE", "a file of lines NAME=VALUE; may be repeated"},
+	{0, "clear-env", OPTION_FLAG, NULL, "it does not get HOME, PATH and USER of the node"},
+	{0, "user", OPTION_VALUE, "USER", "it runs as this user, in its groups (a node of root only)"},
+	{0, "group", OPTION_VALUE, "GROUP", "its group (a node of root only)"},
+	{0, "umask", OPTION_VALUE, "MASK", "its umask, in octal"},
+	{0, "limit", OPTION_VALUE, "NAME=N[:HARD]", "a resource limit, like nofile=4096; may be repeated"},
+	{0, "nice", OPTION_VALUE, "N", "its nice value, -20 to 19"},
+	{0, "oom-score-adj", OPTION_VALUE, "N", "who is killed first when memory is short, -1000 to 1000"},
+	{0, "no-new-privs", OPTION_FLAG, NULL,
+		"no program that it runs gains rights, by setuid or otherwise"},
 	{0, "cwd", OPTION_VALUE, "DIR", "its directory (default: the current one)"},
 	{0, "up-for", OPTION_VALUE, "TIME", "it has started (ready) only when it has been up for so long"},
 	{0, "stop-signal", OPTION_VALUE, "SIGNAL", "what asks it to end when it is stopped (default TERM)"},
@@ -474,7 +545,8 @@ const struct command command_spawn = {
 		"Restarts wait: MIN after the first failure, twice as long after each further one, at most MAX, and MIN again after it\n"
 		"ran for a minute. The first restart of one that had been ready is immediate. With --max-restarts 5/1m the sixth failure\n"
 		"in a minute leaves it failed until 'actorctl start'. 'actorctl explain NAME' tells which delays are to come.\n\n"
-		"The program gets HOME, PATH, USER, LANG as the node was started with and what --env and --pass say, nothing else of\n"
+		"The program gets HOME, PATH, USER, LANG, LC_*, TZ as the node was started with (with --clear-env only the last three)\n"
+		"and what --env-file, --pass and --env say, of which the last one counts, nothing else of\n"
 		"this shell's environment, and /dev/null as its stdin. A CMD with a slash is taken relative to the current directory, one without is looked up in PATH.\n\n"
 		"With --up-for 5s it is ready when it has been up for 5 seconds. That is then what spawn, start and restart wait for: they\n"
 		"fail if it ends before, and say how.\n\n"

@@ -27,7 +27,7 @@ _actorctl()
 		--runtime-dir=*) dir=("${words[i]}") ;;
 		--scope=*) scope=${words[i]#*=} ;;
 		--scope) skip=scope ;;
-		-t | --timeout | -n | --name | --lines | -r | --restart | --backoff | --backoff-factor | --backoff-jitter | --backoff-reset | --max-restarts | --fatal-on | --ok-exit | --up-for | --stop-signal | -e | --env | --pass | --cwd | --stop-timeout | -s | --signal | --log-dir | --key | --max | --listen | --keep)
+		-t | --timeout | -n | --name | --lines | -r | --restart | --backoff | --backoff-factor | --backoff-jitter | --backoff-reset | --max-restarts | --fatal-on | --ok-exit | --up-for | --stop-signal | --env-file | --user | --group | --umask | --limit | --nice | --oom-score-adj | -e | --env | --pass | --cwd | --stop-timeout | -s | --signal | --log-dir | --key | --max | --listen | --keep)
 			skip=value
 			[[ $command == pg && ${words[i]} == -s ]] && skip=scope ;;
 		--)	[[ $command == spawn ]] && { _actorctl_command "$i"; return; } ;;
@@ -50,6 +50,12 @@ _actorctl()
 	--runtime-dir | --cwd | --log-dir)
 		COMPREPLY=($(compgen -d -- "$cur"))
 		return ;;
+	--env-file)
+		COMPREPLY=($(compgen -f -- "$cur"))
+		return ;;
+	--user)
+		COMPREPLY=($(compgen -u -- "$cur"))
+		return ;;
 	--pass)
 		COMPREPLY=($(compgen -v -- "$cur"))
 		return ;;
@@ -61,7 +67,7 @@ _actorctl()
 		COMPREPLY=($(compgen -A signal -- "SIG${cur#SIG}"))
 		[[ $cur == SIG* ]] || COMPREPLY=("${COMPREPLY[@]#SIG}")
 		return ;;
-	-t | --timeout | -n | --name | --lines | --backoff | --backoff-factor | --backoff-jitter | --backoff-reset | --max-restarts | --fatal-on | --ok-exit | --up-for | -e | --env | --stop-timeout | --key | --max | --listen | --keep)
+	-t | --timeout | -n | --name | --lines | --backoff | --backoff-factor | --backoff-jitter | --backoff-reset | --max-restarts | --fatal-on | --ok-exit | --up-for | --group | --umask | --limit | --nice | --oom-score-adj | -e | --env | --stop-timeout | --key | --max | --listen | --keep)
 		return ;;
 	esac
 

@@ -24,8 +24,8 @@ struct actor_process_spec {
 	/* NULL-terminated. If argv[0] has no slash, PATH is searched for it. */
 	const char *const *argv;
 	/*
-	 * "K=V" strings, NULL-terminated; NULL: none. The process gets them besides HOME, PATH, USER and LANG
-	 * of the node, and gets no variables of the calling process.
+	 * "K=V" strings, NULL-terminated; NULL: none. The process gets them besides HOME, PATH, USER, LANG,
+	 * LC_* and TZ of the node, and gets no variables of the calling process.
 	 */
 	const char *const *env;
 	const char *cwd;            /* NULL: / */

@@ -113,6 +113,22 @@ static void put_status_256(struct buf *b)
 	mp_put_array(b, 1);
 	mp_put_uint(b, 256);
 }
+static void put_limit(struct buf *b, const char *name, uint64_t soft, uint64_t hard)
+{
+	mp_put_map(b, 1);
+	mp_put_cstr(b, name);
+	mp_put_array(b, 2);
+	mp_put_uint(b, soft);
+	mp_put_uint(b, hard);
+}
+static void put_limit_above(struct buf *b)
+{
+	put_limit(b, "nofile", 2, 1);
+}
+static void put_limit_unknown(struct buf *b)
+{
+	put_limit(b, "rttime", 1, 1); /* by this one the node knows its processes */
+}
 static void put_no_signal(struct buf *b)
 {
 	mp_put_array(b, 1);
@@ -202,6 +218,16 @@ static void test_bad_specs_are_refused_by_the_key_that_is_wrong(void **arg)
 	refused("up_for_ms", put_huge);
 	refused("stop_signal", put_one);
 	refused("stop_signal", put_dollar);
+	refused("user", put_true);
+	refused("group", put_nul);
+	refused("umask", put_huge);
+	refused("nice", put_status_256);
+	refused("oom_score_adj", put_huge);
+	refused("no_new_privs", put_one);
+	refused("clear_env", put_one);
+	refused("limits", put_equals);
+	refused("limits", put_limit_above);
+	refused("limits", put_limit_unknown);
 	refused("fatal_on", put_one);
 	refused("fatal_on", put_status_256);
 	refused("ok_exit", put_no_signal);
@@ -294,6 +320,40 @@ static void test_what_is_written_is_read_back_equal(void **arg)
 	child_spec_deinit(&back);
 }
 
+static void test_what_it_may_do_and_use_is_read_back_equal(void **arg)
+{
+	static const char *const argv[] = {"x", NULL};
+	struct child_spec spec = CHILD_SPEC_DEFAULT, back;
+
+	spec.argv = argv;
+	spec.user = "www";
+	spec.group = "12";
+	spec.has_umask = spec.has_nice = spec.has_oom_score_adj = true;
+	spec.umask = 0;
+	spec.nice = -20;
+	spec.oom_score_adj = -1000;
+	spec.no_new_privs = spec.clear_env = true;
+	assert_int_equal(child_limits_set(&spec.limits, "nofile", 1, 2), 0);
+	assert_int_equal(child_limits_set(&spec.limits, "core", 0, CHILD_LIMIT_NONE), 0);
+	assert_int_equal(child_limits_set(&spec.limits, "cores", 0, 0), -ENOENT);
+	assert_int_equal(child_limits_set(&spec.limits, "as", CHILD_LIMIT_NONE, 1), -EINVAL);
+	read_back(&spec, &back);
+	assert_string_equal(back.user, "www");
+	assert_string_equal(back.group, "12");
+	assert_true(back.has_umask && back.has_nice && back.has_oom_score_adj);
+	assert_int_equal(back.umask, 0);
+	assert_int_equal(back.nice, -20);
+	assert_int_equal(back.oom_score_adj, -1000);
+	assert_true(back.no_new_privs && back.clear_env);
+	assert_int_equal(child_limits_count(&back.limits), 2);
+	for (size_t i = 0; i < CHILD_LIMITS_N; i++) {
+		assert_int_equal(back.limits.of[i].set, spec.limits.of[i].set);
+		assert_true(back.limits.of[i].soft == spec.limits.of[i].soft);
+		assert_true(back.limits.of[i].hard == spec.limits.of[i].hard);
+	}
+	child_spec_deinit(&back);
+}
+
 static void test_what_is_left_out_is_off(void **arg)
 {
 	static const char *const argv[] = {"x", NULL};
@@ -367,6 +427,7 @@ int main(void)
 		cmocka_unit_test(test_arguments_may_be_as_long_together_as_the_kernel_takes),
 		cmocka_unit_test(test_bad_specs_are_refused_by_the_key_that_is_wrong),
 		cmocka_unit_test(test_what_is_written_is_read_back_equal),
+		cmocka_unit_test(test_what_it_may_do_and_use_is_read_back_equal),
 		cmocka_unit_test(test_what_is_left_out_is_off),
 		cmocka_unit_test(test_a_set_of_ends_has_statuses_and_signals),
 		cmocka_unit_test(test_a_variable_has_a_name_and_a_value),

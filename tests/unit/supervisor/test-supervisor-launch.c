@@ -22,6 +22,9 @@
 
 static const char *const argv[] = {"prog", NULL};
 
+static const char *const languages[] = {
+	"LC_ALL", "LC_COLLATE", "LC_CTYPE", "LC_MESSAGES", "LC_MONETARY", "LC_NUMERIC", "LC_TIME"};
+
 static void seal(const char *const *env, struct keeper_spec_view *ret)
 {
 	const struct launch launch = {.runtime_dir = "/run/x"};
@@ -35,6 +38,9 @@ static void seal(const char *const *env, struct keeper_spec_view *ret)
 	setenv("USER", "node", 1);
 	setenv("LANG", "C", 1);
 	unsetenv(ENV_LOG_LEVEL);
+	unsetenv("TZ");
+	for (size_t i = 0; i < sizeof(languages) / sizeof(languages[0]); i++)
+		unsetenv(languages[i]);
 	assert_int_equal(launch_seal(&launch, &child, &fd, text), 0);
 	assert_int_equal(keeper_spec_map(fd, ret), 0);
 	close(fd);
