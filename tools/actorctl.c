@@ -28,6 +28,7 @@ static const struct command *const commands[] = {
 	&command_stop,
 	&command_start,
 	&command_restart,
+	&command_set,
 	&command_kill,
 	&command_rm,
 	&command_logs,

@@ -2,6 +2,7 @@
 #include "libactor/protocol/child-spec.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -474,40 +475,57 @@ static int check_restarts(struct child_spec *spec, bool max_given, char *text)
 	return 0;
 }
 
-int child_spec_parse(struct mp_reader *r, struct child_spec *ret, char text[CHILD_SPEC_TEXT_BYTES])
+/* Whether the whole goes together. @max_given: backoff_max_ms was said, and not taken from the defaults. */
+static int check_spec(struct child_spec *spec, bool max_given, char *text)
 {
-	struct child_spec spec = CHILD_SPEC_DEFAULT;
+	if (!spec->argv)
+		return wrong(text, "`argv` is missing: what shall run?");
+	if (spec->name && (!wire_name_is_valid(spec->name, strlen(spec->name)) || spec->name[0] == '$'))
+		return wrong(text,
+			"`name` must be 1 to 255 bytes of UTF-8 without control characters and not begin with $");
+	if (spec->cwd && spec->cwd[0] != '/')
+		return wrong(text, "`cwd` must be an absolute path, not %.100s", spec->cwd);
+	return check_restarts(spec, max_given, text);
+}
+
+/* Reads the keys of a map into @spec. @changes: only those that may be changed. */
+static int read_keys(struct mp_reader *r, struct child_spec *spec, bool changes, char *text)
+{
 	size_t budget = CHILD_SPEC_BYTES_MAX;
-	bool max_given = false;
+	bool max_given = changes;
 	uint32_t n;
 	int err = 0;
 
-	text[0] = 0;
 	if (mp_read_map(r, &n) < 0)
 		return wrong(text, "the spec must be a map");
 	for (uint32_t i = 0; i < n && !err; i++) {
 		const char *k;
 		size_t k_len;
 
-		if (mp_read_str(r, &k, &k_len) < 0) {
-			err = wrong(text, "the keys of a spec are strings");
-			break;
+		if (mp_read_str(r, &k, &k_len) < 0)
+			return wrong(text, "the keys of a spec are strings");
+		if (changes && child_spec_key(k, k_len) == CHILD_KEY_UNKNOWN)
+			return wrong(text, "`%.*s` cannot be changed", (int)(k_len < 40 ? k_len : 40), k);
+		if (changes && mp_str_is(k, k_len, "argv")) {
+			strv_free(spec->argv);
+			spec->argv = NULL;
 		}
 		max_given |= mp_str_is(k, k_len, "backoff_max_ms");
-		err = read_key(r, k, k_len, &spec, &budget, text);
+		err = read_key(r, k, k_len, spec, &budget, text);
 	}
-	if (!err && !spec.argv)
-		err = wrong(text, "`argv` is missing: what shall run?");
-	if (!err && spec.name && (!wire_name_is_valid(spec.name, strlen(spec.name)) || spec.name[0] == '$'))
-		err = wrong(text,
-			"`name` must be 1 to 255 bytes of UTF-8 without control characters and not begin with $");
-	if (!err && spec.cwd && spec.cwd[0] != '/')
-		err = wrong(text, "`cwd` must be an absolute path, not %.100s", spec.cwd);
-	if (!err)
-		err = check_restarts(&spec, max_given, text);
+	if (err == -EPROTO)
+		return wrong(text, "the spec is malformed");
+	return err ? err : check_spec(spec, max_given, text);
+}
+
+int child_spec_parse(struct mp_reader *r, struct child_spec *ret, char text[CHILD_SPEC_TEXT_BYTES])
+{
+	struct child_spec spec = CHILD_SPEC_DEFAULT;
+	int err;
+
+	text[0] = 0;
+	err = read_keys(r, &spec, false, text);
 	if (err) {
-		if (err == -EPROTO)
-			err = wrong(text, "the spec is malformed");
 		child_spec_deinit(&spec);
 		return err;
 	}
@@ -662,4 +680,131 @@ void child_spec_put(struct buf *b, const struct child_spec *spec)
 		put_bool(b, "owned", true);
 	if (spec->monitor)
 		put_uint(b, "monitor", spec->monitor_id);
+}
+
+/* ---- changes ---- */
+
+static const struct {
+	const char *key;
+	enum child_key kind;
+} changeable[] = {
+	{"restart", CHILD_KEY_POLICY},
+	{"backoff_min_ms", CHILD_KEY_POLICY},
+	{"backoff_max_ms", CHILD_KEY_POLICY},
+	{"backoff_factor", CHILD_KEY_POLICY},
+	{"backoff_jitter_pct", CHILD_KEY_POLICY},
+	{"backoff_reset_ms", CHILD_KEY_POLICY},
+	{"intensity", CHILD_KEY_POLICY},
+	{"period_ms", CHILD_KEY_POLICY},
+	{"fatal_on", CHILD_KEY_POLICY},
+	{"ok_exit", CHILD_KEY_POLICY},
+	{"stop_signal", CHILD_KEY_POLICY},
+	{"stop_timeout_ms", CHILD_KEY_POLICY},
+	{"up_for_ms", CHILD_KEY_LIFE},
+	{"argv", CHILD_KEY_LIFE},
+	{"cwd", CHILD_KEY_LIFE},
+	{"user", CHILD_KEY_LIFE},
+	{"group", CHILD_KEY_LIFE},
+	{"umask", CHILD_KEY_LIFE},
+	{"limits", CHILD_KEY_LIFE},
+	{"nice", CHILD_KEY_LIFE},
+	{"oom_score_adj", CHILD_KEY_LIFE},
+};
+#define N_CHANGEABLE (sizeof(changeable) / sizeof(changeable[0]))
+
+enum child_key child_spec_key(const char *key, size_t length)
+{
+	for (size_t i = 0; i < N_CHANGEABLE; i++)
+		if (mp_str_is(key, length, changeable[i].key))
+			return changeable[i].kind;
+	return CHILD_KEY_UNKNOWN;
+}
+
+static void put_key(struct buf *b, const struct child_spec *spec, const char *key)
+{
+	const struct number *number = number_of(key, strlen(key));
+	char scratch[16];
+
+	if (number) {
+		put_uint(b, key, number_get(spec, number));
+	} else if (!strcmp(key, "restart")) {
+		put_str(b, key, child_restart_name(spec->restart));
+	} else if (!strcmp(key, "fatal_on")) {
+		put_exits(b, key, &spec->fatal_on);
+	} else if (!strcmp(key, "ok_exit")) {
+		put_exits(b, key, &spec->ok_exit);
+	} else if (!strcmp(key, "stop_signal")) {
+		put_str(b, key, cause_signal_name(spec->stop_signal ? spec->stop_signal : SIGTERM, scratch));
+	} else if (!strcmp(key, "argv")) {
+		put_argv(b, spec->argv);
+	} else if (!strcmp(key, "cwd")) {
+		put_str(b, key, spec->cwd);
+	} else if (!strcmp(key, "user")) {
+		put_str(b, key, spec->user);
+	} else if (!strcmp(key, "group")) {
+		put_str(b, key, spec->group);
+	} else if (!strcmp(key, "umask")) {
+		put_uint(b, key, spec->umask);
+	} else if (!strcmp(key, "nice")) {
+		put_int(b, key, spec->nice);
+	} else if (!strcmp(key, "oom_score_adj")) {
+		put_int(b, key, spec->oom_score_adj);
+	} else {
+		mp_put_cstr(b, "limits");
+		child_limits_put(b, &spec->limits);
+	}
+}
+
+void child_spec_put_keys(struct buf *b, const struct child_spec *spec, const char *const *keys, size_t n)
+{
+	mp_put_map(b, (uint32_t)n);
+	for (size_t i = 0; i < n; i++)
+		put_key(b, spec, keys[i]);
+}
+
+/* Writes @spec as if its policy were that of @other. */
+static void put_life(struct buf *b, const struct child_spec *spec, const struct child_spec *other)
+{
+	struct child_spec life = *spec;
+
+	for (size_t i = 0; i < N_NUMBERS; i++)
+		if (child_spec_key(numbers[i].key, strlen(numbers[i].key)) == CHILD_KEY_POLICY)
+			*(uint64_t *)(void *)((char *)&life + numbers[i].offset) =
+				number_get(other, &numbers[i]);
+	life.restart = other->restart;
+	life.fatal_on = other->fatal_on;
+	life.ok_exit = other->ok_exit;
+	life.stop_signal = other->stop_signal;
+	child_spec_put(b, &life);
+}
+
+int child_spec_change(const struct child_spec *spec, struct mp_reader *r, struct child_spec *ret,
+	bool *ret_life, char text[CHILD_SPEC_TEXT_BYTES])
+{
+	struct buf before = BUF_INIT, after = BUF_INIT;
+	struct child_spec copy;
+	struct mp_reader whole;
+	int err;
+
+	child_spec_put(&before, spec);
+	err = buf_error(&before);
+	whole = mp_reader(before.data, before.size_bytes);
+	if (!err)
+		err = child_spec_parse(&whole, &copy, text);
+	if (!err) {
+		err = read_keys(r, &copy, true, text);
+		put_life(&after, &copy, spec);
+		if (!err)
+			err = buf_error(&after);
+		if (err)
+			child_spec_deinit(&copy);
+	}
+	if (!err) {
+		*ret_life = before.size_bytes != after.size_bytes ||
+			    memcmp(before.data, after.data, before.size_bytes) != 0;
+		*ret = copy;
+	}
+	buf_deinit(&before);
+	buf_deinit(&after);
+	return err;
 }

@@ -99,6 +99,29 @@ void child_spec_deinit(struct child_spec *spec);
  */
 void child_spec_put(struct buf *b, const struct child_spec *spec);
 
+/* What a change of a key of a spec asks for. */
+enum child_key {
+	CHILD_KEY_UNKNOWN, /* the key cannot be changed, or there is none of this name */
+	CHILD_KEY_POLICY,  /* it counts from now on */
+	CHILD_KEY_LIFE,    /* it counts from the next start on */
+};
+
+enum child_key child_spec_key(const char *key, size_t length);
+
+/* Writes a map of these keys of @spec, whatever their values are: a change, for child_spec_change(). */
+void child_spec_put_keys(struct buf *b, const struct child_spec *spec, const char *const *keys, size_t n);
+
+/*
+ * child_spec_change() - makes a changed copy of a spec
+ * @r:        a map of keys that may be changed; limits replace all limits of @spec
+ * @ret:      the copy; child_spec_deinit() frees it
+ * @ret_life: true: the copy differs in what counts from the next start on
+ *
+ * Return: 0; -EINVAL, with one line for people in @text; -ENOMEM.
+ */
+int child_spec_change(const struct child_spec *spec, struct mp_reader *r, struct child_spec *ret,
+	bool *ret_life, char text[CHILD_SPEC_TEXT_BYTES]);
+
 /* Adds the exit status @status, 0 to 255, or the signal @signo. Returns 0, or -EINVAL for another number. */
 int child_exits_add_status(struct child_exits *exits, uint64_t status);
 int child_exits_add_signal(struct child_exits *exits, int signo);

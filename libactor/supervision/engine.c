@@ -1014,6 +1014,32 @@ int supervision_child_restore(struct supervision_child *child, enum supervision_
 	return 0;
 }
 
+int supervision_child_configure(struct supervision_child *child, const struct supervision_child_spec *spec)
+{
+	struct supervision_child_spec changed = child->spec;
+	struct intensity_window restarts = {0};
+
+	if (supervision_child_spec_check(&child->supervision->config, spec))
+		return -EINVAL;
+	if (spec->period_ms &&
+		intensity_window_init(&restarts, spec->intensity, spec->period_ms * NS_PER_MS) < 0)
+		return -ENOMEM;
+	for (uint32_t i = 0; restarts.n_slots && i < child->restarts.n; i++)
+		intensity_window_add(
+			&restarts, intensity_window_time(&child->restarts, child->restarts.n, i));
+	intensity_window_deinit(&child->restarts);
+	child->restarts = restarts;
+	changed.restart = spec->restart;
+	changed.await_ready = spec->await_ready;
+	changed.ready_timeout_ms = spec->ready_timeout_ms;
+	changed.shutdown_ms = spec->shutdown_ms;
+	changed.backoff = spec->backoff;
+	changed.intensity = spec->intensity;
+	changed.period_ms = spec->period_ms;
+	child->spec = changed;
+	return 0;
+}
+
 void supervision_child_restore_restart(struct supervision_child *child, uint64_t at_ns)
 {
 	if (child->spec.period_ms)

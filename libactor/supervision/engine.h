@@ -195,6 +195,14 @@ int supervision_child_restart(struct supervision_child *child, uint64_t now_ns);
 int supervision_child_remove(struct supervision_child *child);
 
 /*
+ * Changes the restart type, the shutdown, the backoff, the limit and the readiness of a child to those of
+ * @spec, from now on. What it does at the moment goes on: a delay under way is not changed, and restarts that
+ * count go on to count. Returns 0; -EINVAL (supervision_child_spec_check() says why), -ENOMEM: nothing was
+ * changed.
+ */
+int supervision_child_configure(struct supervision_child *child, const struct supervision_child_spec *spec);
+
+/*
  * Tells the engine what is known, from an earlier life of this supervisor, of a child that was just added.
  * @state: DOWN; STARTING, UP or READY (there is an instance, and no START goes out); or BACKOFF until
  * @deadline_ns. A WAITING child is restored as BACKOFF that is due, a STOPPING one as UP and then stopped. So

@@ -40,7 +40,8 @@ struct child *node_child_new(
 	return child;
 }
 
-int node_child_engage(struct node *node, struct child *child)
+/* What the engine must know of the child. */
+static struct supervision_child_spec engine_spec(const struct child *child)
 {
 	static const enum supervision_restart restarts[] = {
 		[ACTOR_PERMANENT] = SUPERVISION_PERMANENT,
@@ -50,7 +51,7 @@ int node_child_engage(struct node *node, struct child *child)
 	const struct child_spec *s = &child->spec;
 	struct supervision_child_spec spec = {
 		.key = child->number,
-		.data = child,
+		.data = (void *)child,
 		.restart = restarts[s->restart],
 		.await_ready = s->ready_actor || s->up_for_ms || child->daemon,
 		.ready_timeout_ms = s->ready_actor ? s->ready_timeout_ms : 0,
@@ -77,7 +78,28 @@ int node_child_engage(struct node *node, struct child *child)
 			.jitter_pct = (uint32_t)s->backoff_jitter_pct,
 			.reset_after_ms = (uint32_t)s->backoff_reset_ms,
 		};
+	return spec;
+}
+
+int node_child_engage(struct node *node, struct child *child)
+{
+	struct supervision_child_spec spec = engine_spec(child);
+
 	return supervision_child_add(child->daemon ? node->daemons : node->engine, &spec, &child->sup);
+}
+
+void node_child_change(struct node *node, struct child *child, struct child_spec *take_spec)
+{
+	struct supervision_child_spec spec;
+
+	child_spec_deinit(&child->spec);
+	child->spec = *take_spec;
+	*take_spec = (struct child_spec){0};
+	spec = engine_spec(child);
+	if (supervision_child_configure(child->sup, &spec) < 0)
+		abort(); /* the engine refuses nothing that child_spec_change() has let through */
+	child->spec_dirty = true;
+	node_touch(node, child);
 }
 
 void node_await_steady(struct node *node, struct child *child)

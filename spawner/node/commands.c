@@ -227,6 +227,26 @@ void node_child_start(struct node *node, const char *name, bool wait, void *from
 		node_settle(node, child, now_ns);
 }
 
+void node_set(struct node *node, const char *name, struct child_spec *take_spec, bool life, void *from,
+	uint64_t now_ns)
+{
+	struct child *child = find(node, name, from);
+	bool runs;
+
+	if (!child || !can_start(node, child, from))
+		return;
+	runs = child_is_up(child) || child->sup->state == SUPERVISION_STARTING;
+	if (life && runs &&
+		!node_waiter_new(node, child, from, NODE_WAIT_READY, 0, child->sup->n_starts + 1, now_ns))
+		return;
+	node_child_change(node, child, take_spec);
+	if (life && runs)
+		supervision_child_restart(child->sup, now_ns);
+	node_drain(node, now_ns);
+	if (!life || !runs)
+		node_answer_child(node, from, child, now_ns);
+}
+
 void node_restart(struct node *node, const char *name, bool wait, void *from, uint64_t now_ns)
 {
 	struct child *child = find(node, name, from);

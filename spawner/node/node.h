@@ -165,6 +165,12 @@ void node_spawn(struct node *node, struct child_spec *take_spec, actor_ref calle
 	enum node_wait wait, uint64_t timeout_ms, uint64_t now_ns);
 void node_stop(struct node *node, const char *name, bool wait, void *from, uint64_t now_ns);
 void node_child_start(struct node *node, const char *name, bool wait, void *from, uint64_t now_ns);
+/*
+ * Changes the spec of a child to @take_spec (child_spec_change() made it of the child's). @life: a child that
+ * runs is started again, once.
+ */
+void node_set(struct node *node, const char *name, struct child_spec *take_spec, bool life, void *from,
+	uint64_t now_ns);
 void node_restart(struct node *node, const char *name, bool wait, void *from, uint64_t now_ns);
 void node_kill(struct node *node, const char *name, int signo, void *from, uint64_t now_ns);
 void node_remove(struct node *node, const char *name, bool force, void *from, uint64_t now_ns);

@@ -226,6 +226,8 @@ struct child *node_child_new(
 	struct node *node, uint64_t number, char *name, struct child_spec *take_spec, bool daemon);
 /* Gives @child to its engine. 0, or the engine's error. */
 int node_child_engage(struct node *node, struct child *child);
+/* Gives @child another spec. What runs goes on as it was started. */
+void node_child_change(struct node *node, struct child *child, struct child_spec *take_spec);
 /* Frees a child that was loaded and not given to its engine. */
 void node_child_unload(struct node *node, struct child *child);
 /* Forgets @child, which must be down. Callers that still wait for it are answered. */

@@ -32,6 +32,7 @@ int on_down_verb(actor *self, const actor_msg *msg, actor_from *from);
 int on_kill(actor *self, const actor_msg *msg, actor_from *from);
 int on_monitor(actor *self, const actor_msg *msg, actor_from *from);
 int on_restart(actor *self, const actor_msg *msg, actor_from *from);
+int on_set(actor *self, const actor_msg *msg, actor_from *from);
 int on_rm(actor *self, const actor_msg *msg, actor_from *from);
 int on_spawn(actor *self, const actor_msg *msg, actor_from *from);
 int on_start(actor *self, const actor_msg *msg, actor_from *from);

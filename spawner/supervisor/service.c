@@ -43,6 +43,7 @@ static const struct actor_method methods[] = {
 	{"stop", on_stop, NULL, "name:str wait:bool", "TERM to the whole tree, grace, KILL; it stays down"},
 	{"start", on_start, NULL, "name:str wait:bool", "starts one that is down"},
 	{"restart", on_restart, NULL, "name:str wait:bool", "stops it, then starts it"},
+	{"set", on_set, NULL, "name:str changes:map", "changes its spec, and starts it again if it must"},
 	{"kill", on_kill, NULL, "name:str signal:int", "sends a signal; 9 goes to the whole tree"},
 	{"rm", on_rm, NULL, "name:str force:bool", "forgets one that is down"},
 	{"ls", on_ls, NULL, "[name:str]", "all processes"},

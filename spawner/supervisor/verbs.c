@@ -90,6 +90,44 @@ int on_rm(actor *self, const actor_msg *msg, actor_from *from)
 	return named(self, msg, from, node_remove, false, "name:str force:bool");
 }
 
+int on_set(actor *self, const actor_msg *msg, actor_from *from)
+{
+	struct supervisor *supervisor = supervisor_of(self);
+	struct args args = args_of(msg);
+	char name[256], text[CHILD_SPEC_TEXT_BYTES] = "";
+	struct child_spec spec;
+	struct child *child;
+	bool life;
+	int err;
+
+	if (args_name(&args, name) < 0 || args.n != 1)
+		return bad_args(from, "name:str changes:map");
+	child = node_child_by_name(supervisor->node, name);
+	if (!child) {
+		actor_reply_error(from, ERROR_NO_NAME, "no process is called %s", name);
+		return 0;
+	}
+	err = child_spec_change(&child->spec, &args.r, &spec, &life, text);
+	if (!err) {
+		err = launch_check(&spec, text);
+		if (err)
+			child_spec_deinit(&spec);
+	}
+	if (err) {
+		actor_reply_error(from,
+			err == -EPERM    ? ERROR_PERMISSION
+			: err == -ENOMEM ? ERROR_OVERLOADED
+					 : ERROR_BAD_ARGS,
+			"%s", err == -ENOMEM ? "out of memory" : text);
+		return 0;
+	}
+	from = keep(supervisor, from);
+	if (from)
+		node_set(supervisor->node, name, &spec, life, from, supervisor_now_ns());
+	child_spec_deinit(&spec);
+	return 0;
+}
+
 /* The keeper is the same user as we are. The number is held until its end is acknowledged. */
 static bool may_not_signal(const struct child *child)
 {

@@ -211,6 +211,36 @@ def variables_come_from_files_and_a_clear_environment_keeps_the_language():
     assert "cannot read /nowhere" in spawn("wrong", "--env-file", "/nowhere", rc=1).stderr
 
 
+# ---- changes -------------------------------------------------------------------------------------------------------------------------
+
+@fact
+def a_change_of_policy_goes_without_a_restart_and_another_command_by_one():
+    spawn("changed", "--stop-timeout", "1h", "--limit", "core=0")
+    pid = node.child("changed")["pid"]
+    p = node.ctl("set", "changed", "restart=transient", "max-restarts=5/1m", "backoff=1s:9s", "backoff-factor=3", "fatal-on=2", "ok-exit=3", "stop-signal=INT", "stop-timeout=9s")
+    assert p.stdout == f"changed: up, pid {pid}\n", p.stdout
+    spec = node.ctl_json("explain", "changed")["spec"]
+    for key, value in (("restart", "transient"), ("intensity", 5), ("period_ms", 60000), ("backoff_min_ms", 1000), ("backoff_max_ms", 9000), ("backoff_factor", 3),
+                       ("fatal_on", [2]), ("ok_exit", [3]), ("stop_signal", "SIGINT"), ("stop_timeout_ms", 9000), ("limits", {"core": [0, 0]})):
+        assert spec[key] == value, (key, spec)
+    kill_supervisor()
+    assert node.ctl_json("explain", "changed")["spec"] == spec and node.child("changed")["pid"] == pid
+    log = node.root + "/lives"
+    node.ctl("set", "changed", "nice=3", "limit=nofile=99", "--", "sh", "-c", f"echo $(ulimit -n) $(cut -d' ' -f19 /proc/$$/stat) >> {log}; exec sleep 1000")
+    until(lambda: os.path.exists(log) and os.path.getsize(log), "it runs anew")
+    changed = node.child("changed")
+    with open(log) as f:
+        assert f.read() == "99 3\n"  # one life, which has all of it
+    assert changed["pid"] != pid and changed["restarts"] == 0 and changed["last_exit"]["signal"] == "SIGINT", changed
+    node.ctl("set", "changed", "nice=3")
+    assert node.child("changed")["pid"] == changed["pid"]  # nothing differs
+    assert "there is no setting 'colour'" in node.ctl("set", "changed", "colour=red", rc=2).stderr
+    assert "'often' is no limit of restarts" in node.ctl("set", "changed", "max-restarts=often", rc=2).stderr
+    assert "no process" in node.ctl("set", "nobody-here", "nice=1", rc=4).stderr
+    assert "have the same exit status" in node.ctl("set", "changed", "ok-exit=2", rc=2).stderr
+    node.ctl("rm", "-f", "changed")
+
+
 @fact
 def wrong_settings_are_refused_with_what_is_expected():
     for option, value, says in (("--max-restarts", "5", "N/PERIOD"), ("--max-restarts", "5/0", "N/PERIOD"), ("--max-restarts", "1001/1m", "at most 1000"),

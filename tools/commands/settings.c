@@ -233,29 +233,40 @@ static const struct setting {
 	setting_reader read;
 	const char *is_no; /* "'VALUE' is no …" */
 	const char *hint;
+	const char *keys[2]; /* of the spec; the second may be NULL */
 } settings[] = {
 	{"restart", read_restart, "restart type",
-		"permanent: always; transient: unless it ends well; temporary: never"},
-	{"backoff", read_backoff, "backoff", "write MIN:MAX like 100ms:30s, or 0"},
-	{"backoff-factor", read_backoff_factor, "factor of a backoff", "write a number, 1 to 100"},
-	{"backoff-jitter", read_backoff_jitter, "jitter", "write a percentage, 0 to 100"},
-	{"backoff-reset", read_backoff_reset, "time", "write seconds, or 500ms, 10s, 1m; 0: never"},
+		"permanent: always; transient: unless it ends well; temporary: never", {"restart"}},
+	{"backoff", read_backoff, "backoff", "write MIN:MAX like 100ms:30s, or 0",
+		{"backoff_min_ms", "backoff_max_ms"}},
+	{"backoff-factor", read_backoff_factor, "factor of a backoff", "write a number, 1 to 100",
+		{"backoff_factor"}},
+	{"backoff-jitter", read_backoff_jitter, "jitter", "write a percentage, 0 to 100",
+		{"backoff_jitter_pct"}},
+	{"backoff-reset", read_backoff_reset, "time", "write seconds, or 500ms, 10s, 1m; 0: never",
+		{"backoff_reset_ms"}},
 	{"max-restarts", read_max_restarts, "limit of restarts",
-		"write N/PERIOD like 5/1m, at most 1000, or unlimited"},
-	{"fatal-on", read_fatal_on, "list of ends", "write exit statuses and signals like 2,78,SIGSEGV"},
-	{"ok-exit", read_ok_exit, "list of ends", "write exit statuses and signals like 3,SIGINT"},
-	{"up-for", read_up_for, "time", "write seconds, or 500ms, 10s, 1m; 0: it is up as soon as it runs"},
-	{"stop-signal", read_stop_signal, "signal", "write a name like INT or SIGQUIT, or a number"},
-	{"user", read_user, "user", "write a name or a number"},
-	{"group", read_group, "group", "write a name or a number"},
-	{"umask", read_umask, "umask", "write an octal number like 022"},
-	{"nice", read_nice, "nice value", "write a number, -20 to 19"},
-	{"oom-score-adj", read_oom_score_adj, "oom score", "write a number, -1000 to 1000"},
+		"write N/PERIOD like 5/1m, at most 1000, or unlimited", {"intensity", "period_ms"}},
+	{"fatal-on", read_fatal_on, "list of ends", "write exit statuses and signals like 2,78,SIGSEGV",
+		{"fatal_on"}},
+	{"ok-exit", read_ok_exit, "list of ends", "write exit statuses and signals like 3,SIGINT",
+		{"ok_exit"}},
+	{"up-for", read_up_for, "time", "write seconds, or 500ms, 10s, 1m; 0: it is up as soon as it runs",
+		{"up_for_ms"}},
+	{"stop-signal", read_stop_signal, "signal", "write a name like INT or SIGQUIT, or a number",
+		{"stop_signal"}},
+	{"user", read_user, "user", "write a name or a number", {"user"}},
+	{"group", read_group, "group", "write a name or a number", {"group"}},
+	{"umask", read_umask, "umask", "write an octal number like 022", {"umask"}},
+	{"nice", read_nice, "nice value", "write a number, -20 to 19", {"nice"}},
+	{"oom-score-adj", read_oom_score_adj, "oom score", "write a number, -1000 to 1000",
+		{"oom_score_adj"}},
 	{"limit", read_limit, "limit",
 		"write NAME=SOFT or NAME=SOFT:HARD like nofile=4096, core=unlimited, as=2G; names: as core cpu data "
-		"fsize locks memlock msgqueue nice nofile nproc rss rtprio sigpending stack"},
-	{"stop-timeout", read_stop_timeout, "stop timeout",
-		"write seconds, or 500ms, 10s, 1m; at most a day"},
+		"fsize locks memlock msgqueue nice nofile nproc rss rtprio sigpending stack",
+		{"limits"}},
+	{"stop-timeout", read_stop_timeout, "stop timeout", "write seconds, or 500ms, 10s, 1m; at most a day",
+		{"stop_timeout_ms"}},
 };
 #define N_SETTINGS (sizeof(settings) / sizeof(settings[0]))
 
@@ -267,12 +278,19 @@ static int setting_apply(
 	return ctl_fail(ctl, CTL_USAGE, "usage", setting->hint, "'%s' is no %s", value, setting->is_no);
 }
 
-int settings_set(const struct ctl *ctl, struct child_spec *spec, const char *name, const char *value)
+int settings_set(
+	const struct ctl *ctl, struct child_spec *spec, const char *text, const char *const **ret_keys)
 {
+	size_t length = strcspn(text, "=");
+
 	for (size_t i = 0; i < N_SETTINGS; i++)
-		if (!strcmp(settings[i].name, name))
-			return setting_apply(ctl, &settings[i], spec, value);
-	return ctl_fail(ctl, CTL_USAGE, "usage", "see actorctl help spawn", "there is no setting '%s'", name);
+		if (text[length] && strlen(settings[i].name) == length &&
+			!memcmp(settings[i].name, text, length)) {
+			*ret_keys = settings[i].keys;
+			return setting_apply(ctl, &settings[i], spec, text + length + 1);
+		}
+	return ctl_fail(ctl, CTL_USAGE, "usage", "see actorctl help set", "there is no setting '%.*s'",
+		(int)length, text);
 }
 
 int settings_read(const struct ctl *ctl, struct child_spec *spec, const struct args *args)

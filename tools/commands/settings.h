@@ -8,8 +8,12 @@
 #include "libactor/protocol/child-spec.h"
 #include "tools/view/ctl.h"
 
-/* Reads one setting. @name is one of settings.c. Returns 0, or the exit status after a report. */
-int settings_set(const struct ctl *ctl, struct child_spec *spec, const char *name, const char *value);
+/*
+ * Reads one setting, "NAME=VALUE". *ret_keys: the two keys of the spec that it changes, the second of which may
+ * be NULL. Returns 0, or the exit status after a report.
+ */
+int settings_set(
+	const struct ctl *ctl, struct child_spec *spec, const char *text, const char *const **ret_keys);
 
 /* Reads all settings that stand among the options. */
 int settings_read(const struct ctl *ctl, struct child_spec *spec, const struct args *args);

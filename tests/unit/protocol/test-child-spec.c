@@ -374,6 +374,57 @@ static void test_what_is_left_out_is_off(void **arg)
 	child_spec_deinit(&back);
 }
 
+static int changed(const struct child_spec *spec, void (*put)(struct buf *b), const char *key,
+	struct child_spec *ret, bool *ret_life)
+{
+	char text[CHILD_SPEC_TEXT_BYTES] = "";
+	struct buf b = BUF_INIT;
+	struct mp_reader r;
+	int err;
+
+	mp_put_map(&b, 1);
+	mp_put_cstr(&b, key);
+	put(&b);
+	r = mp_reader(b.data, b.size_bytes);
+	err = child_spec_change(spec, &r, ret, ret_life, text);
+	if (err)
+		assert_non_null(strstr(text, key));
+	buf_deinit(&b);
+	return err;
+}
+
+static void test_a_change_knows_whether_it_needs_another_life(void **arg)
+{
+	static const char *const argv[] = {"x", NULL}, *const env[] = {"A=1", NULL};
+	struct child_spec spec = CHILD_SPEC_DEFAULT, back;
+	bool life;
+
+	spec.argv = argv;
+	spec.env = env;
+	spec.name = "n";
+	spec.cookie = 5;
+	assert_int_equal(changed(&spec, put_one, "stop_timeout_ms", &back, &life), 0);
+	assert_int_equal(back.stop_timeout_ms, 1);
+	assert_true(!life && back.cookie == 5);
+	assert_strings_equal(back.env, env);
+	child_spec_deinit(&back);
+	assert_int_equal(changed(&spec, put_one, "nice", &back, &life), 0);
+	assert_true(life && back.has_nice && back.nice == 1);
+	child_spec_deinit(&back);
+	assert_int_equal(changed(&spec, put_argv, "argv", &back, &life), 0);
+	assert_true(life);
+	assert_string_equal(back.argv[0], "y");
+	child_spec_deinit(&back);
+	spec.argv = (const char *const[]){"y", NULL};
+	assert_int_equal(changed(&spec, put_argv, "argv", &back, &life), 0);
+	assert_false(life); /* it is that already */
+	child_spec_deinit(&back);
+	assert_int_equal(changed(&spec, put_dollar, "name", &back, &life), -EINVAL);
+	assert_int_equal(changed(&spec, put_one, "cookie", &back, &life), -EINVAL);
+	assert_int_equal(changed(&spec, put_one, "strange", &back, &life), -EINVAL);
+	assert_int_equal(changed(&spec, put_one, "intensity", &back, &life), -EINVAL); /* without a period */
+}
+
 static void test_a_set_of_ends_has_statuses_and_signals(void **arg)
 {
 	struct child_exits exits = {0};
@@ -429,6 +480,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_written_is_read_back_equal),
 		cmocka_unit_test(test_what_it_may_do_and_use_is_read_back_equal),
 		cmocka_unit_test(test_what_is_left_out_is_off),
+		cmocka_unit_test(test_a_change_knows_whether_it_needs_another_life),
 		cmocka_unit_test(test_a_set_of_ends_has_statuses_and_signals),
 		cmocka_unit_test(test_a_variable_has_a_name_and_a_value),
 		cmocka_unit_test(test_each_restart_type_has_one_word),

@@ -536,6 +536,28 @@ static void test_a_limit_of_its_own_is_refused_where_restarts_are_those_of_a_gro
 	assert_null(supervision_child_spec_check(&config, &spec));
 }
 
+static void test_a_limit_can_be_changed_in_place_and_what_counts_goes_on_to_count(void **state)
+{
+	struct world *w = *state;
+	struct supervision_child_spec spec = limited(3, 5000);
+
+	begin(w, flat());
+	add(w, 'a', limited(9, 5000));
+	run(w);
+	for (int i = 0; i < 3; i++) {
+		exited(w, 'a', CRASH);
+		expect(w, "start a");
+		started(w, "a");
+	}
+	assert_int_equal(supervision_child_configure(child(w, 'a'), &spec), 0);
+	expect(w, "");
+	is(w, 'a', UP);
+	exited(w, 'a', CRASH);
+	expect(w, "gone a:intensity");
+	spec.restart = _SUPERVISION_RESTART_N;
+	assert_int_equal(supervision_child_configure(child(w, 'a'), &spec), -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -565,6 +587,7 @@ int main(void)
 		T(test_a_limit_of_0_restarts_nothing),
 		T(test_a_command_begins_a_new_count_and_costs_nothing),
 		T(test_a_limit_goes_on_from_the_restarts_of_an_earlier_life),
+		T(test_a_limit_can_be_changed_in_place_and_what_counts_goes_on_to_count),
 		T(test_a_limit_of_its_own_is_refused_where_restarts_are_those_of_a_group),
 	};
 

@@ -384,6 +384,124 @@ static void test_a_stop_sends_the_signal_of_the_spec_and_ends_by_it_in_order(voi
 	assert_string_equal(field(f, "a", "outcome"), "stopped");
 }
 
+/* Changes `a` as the method `set` does. @put writes the map of changes. */
+static void change(struct fixture *f, void (*put)(struct buf *b))
+{
+	char text[CHILD_SPEC_TEXT_BYTES] = "";
+	struct buf b = BUF_INIT;
+	struct child_spec spec;
+	struct mp_reader r;
+	bool life;
+
+	put(&b);
+	r = mp_reader(b.data, b.size_bytes);
+	assert_int_equal(
+		child_spec_change(&node_child_by_name(f->node, "a")->spec, &r, &spec, &life, text), 0);
+	node_set(f->node, "a", &spec, life, FROM(5), f->now_ns);
+	buf_deinit(&b);
+}
+
+static void put_policy(struct buf *b)
+{
+	mp_put_map(b, 5);
+	mp_put_cstr(b, "restart");
+	mp_put_cstr(b, "transient");
+	mp_put_cstr(b, "stop_timeout_ms");
+	mp_put_uint(b, 7);
+	mp_put_cstr(b, "stop_signal");
+	mp_put_cstr(b, "SIGINT");
+	mp_put_cstr(b, "intensity");
+	mp_put_uint(b, 0);
+	mp_put_cstr(b, "period_ms");
+	mp_put_uint(b, 9);
+}
+
+static void put_argv(struct buf *b)
+{
+	mp_put_map(b, 1);
+	mp_put_cstr(b, "argv");
+	mp_put_array(b, 2);
+	mp_put_cstr(b, "/bin/other");
+	mp_put_cstr(b, "x");
+}
+
+static void nothing(struct child_spec *spec)
+{
+}
+
+static void test_a_change_of_policy_starts_nothing_again(void **arg)
+{
+	struct fixture *f = *arg;
+
+	spawn_with(f, nothing);
+	runs(f, 100);
+	turn(f);
+	change(f, put_policy);
+	assert_string_equal(turn(f), "reply5(up)");
+	assert_string_equal(field(f, "a", "restart"), "transient");
+	node_stop(f->node, "a", false, FROM(2), f->now_ns);
+	assert_string_equal(turn(f), "term(100,7,SIGINT) reply2(stopping)");
+	advance(f, 7);
+	assert_string_equal(turn(f), "kill(100)");
+	ends(f, 100, CLD_KILLED, SIGKILL);
+	node_child_start(f->node, "a", false, FROM(2), f->now_ns);
+	turn(f);
+	lives(f, 1);
+	assert_string_equal(state_of(f, "a"), "failed");
+}
+
+static void test_another_command_is_one_restart_that_counts_for_nothing(void **arg)
+{
+	struct fixture *f = *arg;
+
+	spawn_with(f, nothing);
+	runs(f, 100);
+	turn(f);
+	change(f, put_argv);
+	assert_string_equal(turn(f), "term(100,1000)");
+	change(f, put_argv); /* it is that already: nothing more happens */
+	assert_string_equal(turn(f), "reply5(stopping)");
+	ends(f, 100, CLD_KILLED, SIGTERM);
+	assert_string_equal(turn(f), "group_down(100) ack(100) spawn(a,101)");
+	assert_string_equal(node_child_by_name(f->node, "a")->spec.argv[0], "/bin/other");
+	runs(f, 101);
+	assert_string_equal(turn(f), "reply5(up)");
+	assert_string_equal(field(f, "a", "restarts"), "0");
+}
+
+static void test_a_change_of_one_that_is_down_starts_nothing(void **arg)
+{
+	struct fixture *f = *arg;
+
+	spawn_with(f, nothing);
+	runs(f, 100);
+	node_stop(f->node, "a", false, FROM(2), f->now_ns);
+	ends(f, 100, CLD_KILLED, SIGTERM);
+	turn(f);
+	change(f, put_argv);
+	assert_string_equal(turn(f), "reply5(down)");
+}
+
+static void test_a_change_outlives_the_supervisor_that_made_it(void **arg)
+{
+	struct fixture *f = *arg;
+
+	spawn_with(f, nothing);
+	runs(f, 100);
+	turn(f);
+	change(f, put_policy);
+	change(f, put_argv);
+	turn(f);
+	die(f);
+	runs(f, 100);
+	node_synced(f->node, f->now_ns);
+	assert_string_equal(turn(f), "term(100,7,SIGINT)"); /* the restart goes on */
+	ends(f, 100, CLD_KILLED, SIGINT);
+	assert_string_equal(turn(f), "group_down(100) ack(100) spawn(a,5100)");
+	assert_string_equal(node_child_by_name(f->node, "a")->spec.argv[1], "x");
+	assert_int_equal(node_child_by_name(f->node, "a")->spec.restart, ACTOR_TRANSIENT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -398,6 +516,10 @@ int main(void)
 		T(test_one_is_ready_when_it_has_been_up_for_its_time),
 		T(test_an_end_before_its_time_is_a_failed_start),
 		T(test_the_time_that_it_has_been_up_outlives_the_supervisor),
+		T(test_a_change_of_policy_starts_nothing_again),
+		T(test_another_command_is_one_restart_that_counts_for_nothing),
+		T(test_a_change_of_one_that_is_down_starts_nothing),
+		T(test_a_change_outlives_the_supervisor_that_made_it),
 		T(test_a_stop_sends_the_signal_of_the_spec_and_ends_by_it_in_order),
 	};
 
