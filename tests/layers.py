@@ -39,7 +39,8 @@ ARROWS = {
     "broker": ["spawner/shared", "libactor/transport"],
     "tools/lib": ["libactor/protocol"],
     "tools/view": ["tools/lib", "spawner/shared", "libactor"],
-    "tools/commands": ["tools/view", "spawner/logs"],
+    "tools/logs": ["tools/view", "spawner/logs"],
+    "tools/commands": ["tools/logs"],
     "tools": ["tools/commands"],
 }
 # The two transports have one interface: what they define counts as defined by the room that declares it.

@@ -102,6 +102,46 @@ int log_lines_since(struct log_lines *lines, int64_t time_us)
 	return 0;
 }
 
+bool log_lines_place(const struct log_lines *lines, uint64_t *ret_ino, off_t *ret_offset)
+{
+	struct stat st;
+
+	if (lines->log.fd < 0 || fstat(lines->log.fd, &st))
+		return false;
+	*ret_ino = st.st_ino;
+	*ret_offset = lines->log.offset;
+	return true;
+}
+
+static bool file_is(int fd, uint64_t ino, off_t offset)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) && st.st_ino == ino && st.st_size >= offset;
+}
+
+int log_lines_go_back(struct log_lines *lines, uint64_t ino, off_t offset)
+{
+	if (lines->log.fd < 0)
+		return 0;
+	if (file_is(lines->log.fd, ino, offset)) {
+		lines_go_to(lines, lines->log.fd, offset);
+		return 0;
+	}
+	for (unsigned i = 1; i <= LOG_PREDECESSORS_MAX; i++) {
+		int fd = log_reader_open_predecessor(&lines->log, i);
+
+		if (fd < 0)
+			break;
+		if (file_is(fd, ino, offset)) {
+			lines_go_to(lines, fd, offset);
+			return 0;
+		}
+		close(fd);
+	}
+	return 0;
+}
+
 /* ---- the stamps ---- */
 
 /* The stamp that follows. It is looked for anew only when bytes or the end of the file have been read. */
@@ -346,12 +386,27 @@ int log_lines_next(struct log_lines *lines, bool all, struct log_line *ret)
 	return r;
 }
 
-uint64_t log_lines_drop_old(struct log_lines *lines)
+/* Whether the open file is the log's present one, or one of its @keep youngest predecessors. */
+static bool file_is_kept(const struct log_lines *lines, const struct stat *ours, unsigned keep)
+{
+	for (unsigned i = 1; i <= keep; i++) {
+		int fd = log_reader_open_predecessor(&lines->log, i);
+		bool found = fd >= 0 && file_is(fd, ours->st_ino, 0);
+
+		if (fd >= 0)
+			close(fd);
+		if (found)
+			return true;
+	}
+	return false;
+}
+
+uint64_t log_lines_drop_old(struct log_lines *lines, unsigned keep)
 {
 	uint64_t n_bytes = 0;
 	struct stat ours;
 
-	while (lines->log.fd >= 0 && file_is_old(lines, &ours) > 0) {
+	while (lines->log.fd >= 0 && file_is_old(lines, &ours) > 0 && !file_is_kept(lines, &ours, keep)) {
 		int fd = log_reader_open_successor(&lines->log, &ours);
 
 		if (fd < 0)

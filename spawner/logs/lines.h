@@ -52,6 +52,11 @@ int log_lines_tail(struct log_lines *lines, uint64_t n);
 /* Goes to the first file that was written to at or after @time_us. 0 or -errno. */
 int log_lines_since(struct log_lines *lines, int64_t time_us);
 
+/* The place behind the last line that was given. False: no file is open. */
+bool log_lines_place(const struct log_lines *lines, uint64_t *ret_ino, off_t *ret_offset);
+/* Goes to a place of the file with this inode. If it is gone, reading begins with the log's present file. */
+int log_lines_go_back(struct log_lines *lines, uint64_t ino, off_t offset);
+
 /*
  * Gives the next line or event, also out of the files that followed. @all: an open line at the end is given,
  * too. 1; 0: there is no more at present; -errno.
@@ -59,7 +64,7 @@ int log_lines_since(struct log_lines *lines, int64_t time_us);
 int log_lines_next(struct log_lines *lines, bool all, struct log_line *ret);
 
 /*
- * Drops what is unread of files that were rotated away, since they will be removed before a reader gets to
- * them. Returns the number of bytes.
+ * Drops what is unread of files older than FILE.@keep, since they will be removed before a slow reader gets
+ * to them. Returns the number of bytes.
  */
-uint64_t log_lines_drop_old(struct log_lines *lines);
+uint64_t log_lines_drop_old(struct log_lines *lines, unsigned keep);

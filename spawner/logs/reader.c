@@ -2,14 +2,12 @@
 #include "spawner/logs/reader.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "libactor/protocol/cause.h"
 #include "spawner/logs/files.h"
 
 #define BLOCK_BYTES 65536
@@ -29,7 +27,7 @@ static void put_time(const struct stamp *stamp, FILE *to)
 
 static void put_event(struct log_reader_stamps *stamps, const struct stamp *stamp, FILE *to)
 {
-	char scratch[16];
+	char text[STAMP_EVENT_SIZE];
 
 	if (stamps->in_line) {
 		fputc('\n', to);
@@ -37,20 +35,7 @@ static void put_event(struct log_reader_stamps *stamps, const struct stamp *stam
 		stamps->newline_shown = true;
 	}
 	put_time(stamp, to);
-	if (stamp->kind == STAMP_STARTED)
-		fprintf(to, "--- started pid %d\n", (int)stamp->pid);
-	else if (stamp->kind == STAMP_FAILED)
-		fprintf(to, "--- could not be started: %s\n", strerror((int)stamp->number));
-	else if (stamp->kind == STAMP_LOST)
-		fprintf(to, "--- %lld bytes are lost: they could not be written here\n",
-			(long long)stamp->number);
-	else if (stamp->kind == STAMP_ENDED && stamp->code == CLD_EXITED)
-		fprintf(to, "--- ended: exit %d\n", (int)stamp->number);
-	else if (stamp->kind == STAMP_ENDED)
-		fprintf(to, "--- ended: %s%s\n", cause_signal_name((int)stamp->number, scratch),
-			stamp->code == CLD_DUMPED ? " (core dumped)" : "");
-	else
-		fputs("--- (of a newer version)\n", to);
+	fprintf(to, "--- %s\n", stamp_event_text(stamp, text));
 }
 
 /* Shows the events that belong before the byte at @offset. */

@@ -1,9 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "spawner/logs/stamp.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+
+#include "libactor/protocol/cause.h"
+
+char *stamp_event_text(const struct stamp *stamp, char ret[STAMP_EVENT_SIZE])
+{
+	char scratch[16];
+
+	if (stamp->kind == STAMP_STARTED)
+		snprintf(ret, STAMP_EVENT_SIZE, "started pid %d", (int)stamp->pid);
+	else if (stamp->kind == STAMP_FAILED)
+		snprintf(ret, STAMP_EVENT_SIZE, "could not be started: %s", strerror((int)stamp->number));
+	else if (stamp->kind == STAMP_LOST)
+		snprintf(ret, STAMP_EVENT_SIZE, "%lld bytes are lost: they could not be written here",
+			(long long)stamp->number);
+	else if (stamp->kind == STAMP_ENDED && stamp->code == CLD_EXITED)
+		snprintf(ret, STAMP_EVENT_SIZE, "ended: exit %d", (int)stamp->number);
+	else if (stamp->kind == STAMP_ENDED)
+		snprintf(ret, STAMP_EVENT_SIZE, "ended: %s%s", cause_signal_name((int)stamp->number, scratch),
+			stamp->code == CLD_DUMPED ? " (core dumped)" : "");
+	else
+		snprintf(ret, STAMP_EVENT_SIZE, "(of a newer version)");
+	return ret;
+}
 
 const char *stamp_no_log(mode_t mode)
 {

@@ -54,6 +54,10 @@ struct stamp_header {
 	uint64_t reserved;
 };
 
+/* "ended: exit 1": what an event says. */
+#define STAMP_EVENT_SIZE 128
+char *stamp_event_text(const struct stamp *stamp, char ret[STAMP_EVENT_SIZE]);
+
 /* "a FIFO": what has the name of a log and is no regular file. */
 const char *stamp_no_log(mode_t mode);
 

@@ -4,9 +4,10 @@
  *
  * `up` starts the keeper and stays its parent. Ctrl-C reaches both, and the keeper ends the node in an
  * orderly way. A signal that is sent to actorctl alone is passed on. If actorctl is killed, the keeper gets
- * TERM. With -d the keeper has its own session and a log file, and actorctl ends as soon as the node is
- * ready. In both cases a pipe reports the start: a newline when the node is ready; when the start failed, the
- * last line of the keeper, or nothing if it could not even say that.
+ * TERM. In the foreground `up` also shows what the programs write, out of their logs (show.h). With -d the
+ * keeper has its own session and a log file, and actorctl ends as soon as the node is ready. In both cases a
+ * pipe reports the start: a newline when the node is ready; when the start failed, the last line of the
+ * keeper, or nothing if it could not even say that.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,6 +30,7 @@
 #include "spawner/shared/runtime-dir.h"
 #include "tools/commands/commands.h"
 #include "tools/lib/path.h"
+#include "tools/logs/show.h"
 #include "tools/view/child.h"
 #include "tools/view/node.h"
 #include "tools/view/output.h"
@@ -40,6 +42,7 @@
 #define DOWN_POLL_MS   200
 #define ERROR_TAIL_MAX 2048
 #define LOG_BYTES_MAX  (10 << 20)
+#define UP_SHOW_END_MS 500 /* at the end, so long for a reader of the programs' output */
 
 struct up {
 	struct ctl *ctl;
@@ -53,6 +56,7 @@ struct up {
 	int log_fd;
 	int ready_fd; /* actorctl's end of the pipe */
 	pid_t pid;
+	struct show *show;             /* in the foreground: what the programs write; NULL: it is not shown */
 	char said[ERROR_TAIL_MAX + 1]; /* why the node does not start, as the keeper said by the pipe */
 };
 
@@ -325,13 +329,17 @@ static int up_wait_detached(struct up *up)
  */
 static int up_wait_foreground(struct up *up, int signal_fd)
 {
-	struct pollfd fds[2] = {{.fd = signal_fd, .events = POLLIN}, {.fd = up->ready_fd, .events = POLLIN}};
+	struct pollfd fds[2 + SHOW_FDS] = {
+		{.fd = signal_fd, .events = POLLIN}, {.fd = up->ready_fd, .events = POLLIN}};
 	struct signalfd_siginfo info;
 	bool interrupted = false, ready = false;
 	int status = 0;
 
 	for (;;) {
-		if (poll(fds, 2, -1) < 0) {
+		bool shows = ready && up->show;
+		int timeout_ms = shows ? show_wait(up->show, fds + 2) : -1;
+
+		if (poll(fds, shows ? 2 + SHOW_FDS : 2, timeout_ms) < 0) {
 			if (errno == EINTR)
 				continue;
 			return ctl_fail_errno(up->ctl, errno, "the node goes on; see actorctl status",
@@ -343,6 +351,8 @@ static int up_wait_foreground(struct up *up, int signal_fd)
 				up_tell(up);
 			fds[1].fd = -1;
 		}
+		if (shows)
+			show_turn(up->show);
 		if (!(fds[0].revents & POLLIN) || read(signal_fd, &info, sizeof(info)) != sizeof(info))
 			continue;
 		if (info.ssi_signo == SIGCHLD) {
@@ -356,6 +366,8 @@ static int up_wait_foreground(struct up *up, int signal_fd)
 		else if (ready)
 			ctl_note(up->ctl, "stopping the node; again to kill everything");
 	}
+	if (ready && up->show)
+		show_end(up->show, UP_SHOW_END_MS);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return CTL_OK;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == KEEPER_EXIT_RUNNING)
@@ -396,11 +408,24 @@ static int up_go(struct up *up)
 	signal_fd = signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (signal_fd < 0)
 		return ctl_fail_errno(up->ctl, errno, NULL, "cannot start the node");
+	/* a reader of the output that goes away must not end the node */
+	signal(SIGPIPE, SIG_IGN);
 	status = up_start(up, &before);
 	if (!status)
 		status = up_wait_foreground(up, signal_fd);
 	close(signal_fd);
 	return status;
+}
+
+/* Notes where the logs end, before a program of this node can write. */
+static void up_show(struct up *up)
+{
+	struct log_format format = {
+		.style = up->ctl->json ? LOG_JSON : LOG_SHORT, .colors = ctl_colors(up->ctl)};
+	char dir[RUNTIME_DIR_PATH_SIZE];
+
+	if (!log_dir_resolve(up->log_dir, up->dir, dir))
+		up->show = show_new(dir, STDOUT_FILENO, &format);
 }
 
 static int up_run(struct ctl *ctl, const struct args *args)
@@ -425,9 +450,12 @@ static int up_run(struct ctl *ctl, const struct args *args)
 	if (node_lock_is_hidden(ctl))
 		return session_fail_lock(ctl, CTL_CONFLICT);
 	up.log_dir = log_dir ? path_absolute(log_dir) : NULL;
+	if (!up.detach && !args_has(args, "quiet"))
+		up_show(&up);
 	status = log_dir && !up.log_dir
 			 ? ctl_fail_errno(ctl, errno, NULL, "cannot use the log directory %s", log_dir)
 			 : up_go(&up);
+	show_free(up.show);
 	free(up.log_dir);
 	if (up.log_fd >= 0)
 		close(up.log_fd);
@@ -438,17 +466,20 @@ static int up_run(struct ctl *ctl, const struct args *args)
 
 static const struct option_spec up_options[] = {
 	{'d', "detach", OPTION_FLAG, NULL, "in the background; returns when the node is ready"},
+	{'q', "quiet", OPTION_FLAG, NULL, "in the foreground: do not show what the programs write"},
 	{0, "log-dir", OPTION_VALUE, "DIR", "where the logs of the node and its processes go"},
 	{0},
 };
 
 const struct command command_up = {
 	.name = "up",
-	.synopsis = "[-d]",
+	.synopsis = "[-d | -q]",
 	.summary = "start a node",
 	.examples = "  actorctl up -d\n"
 		    "  actorctl --runtime-dir /tmp/n1 up       in the foreground, Ctrl-C stops it\n",
 	.details =
+		"In the foreground stdout also shows the output of the programs: the name before each line, | for their stdout and !\n"
+		"for their stderr. It stays in the log files too. No program waits if nobody reads it: what is left out is counted.\n\n"
 		"Everything that is started later gets nothing of this shell's environment, see 'actorctl help spawn'.\n",
 	.options = up_options,
 	.run = up_run,

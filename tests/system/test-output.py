@@ -1,0 +1,255 @@
+#!/usr/bin/env python3
+"""What programs say and read, against a real node: their output on the terminal of `actorctl up`.
+
+usage: test-output.py ACTORCTL      (writes TAP)
+"""
+
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+from facts import chosen
+from node import alive, until
+
+ACTORCTL = os.path.abspath(sys.argv[1])
+PATIENCE = 60 if os.environ.get("SLOW_TESTS") else 20  # this limit only turns a hang into a failure
+ROOT = tempfile.mkdtemp(prefix="test-output-")
+RUNTIME = os.path.join(ROOT, "node")
+LOGS = os.path.join(ROOT, "logs")
+ENV = {k: v for k, v in os.environ.items() if not k.startswith(("ACTOR_", "XDG_")) and k not in ("NO_COLOR", "TERM")}
+ENV.update(ACTOR_RUNTIME_DIR=RUNTIME, ACTOR_LOG_DIR=LOGS, LC_ALL="C.UTF-8", TERM="xterm", TZ="UTC")
+
+tests = []
+
+
+def fact(f):
+    tests.append(f)
+    return f
+
+
+def ctl(*args, rc=0, data=None):
+    p = subprocess.run([ACTORCTL, *args], capture_output=True, timeout=PATIENCE, env=ENV, cwd=ROOT, input=data)
+    assert p.returncode == rc, f"actorctl {' '.join(args)}: {p}"
+    return p.stdout.decode(errors="surrogateescape")
+
+
+def job(name, script, *options):
+    ctl("spawn", "-n", name, *options, "-r", "temporary", "--wait", "--", "sh", "-c", script)
+
+
+class Up:
+    """A node in the foreground, and what it has said on stdout."""
+
+    def __init__(self, *options, terminal=False, reads=True):
+        self.text = bytearray()
+        self.reads = reads
+        if terminal:
+            self.pid, self.fd = pty.fork()
+            if self.pid == 0:
+                os.chdir(ROOT)
+                os.execve(ACTORCTL, [ACTORCTL, *options], ENV)
+        else:
+            self.fd, write_end = os.pipe()
+            self.process = subprocess.Popen([ACTORCTL, *options], stdout=write_end, stderr=subprocess.DEVNULL, env=ENV, cwd=ROOT)
+            self.pid = self.process.pid
+            os.close(write_end)
+        self.until(lambda: b"\n" in self.text)
+
+    def read(self, wait_s=0.0):
+        while self.fd >= 0 and select.select([self.fd], [], [], wait_s)[0]:
+            try:
+                part = os.read(self.fd, 65536)
+            except OSError:
+                part = b""
+            if not part:
+                self.close()
+            self.text += part
+
+    def close(self):
+        os.close(self.fd)
+        self.fd = -1
+
+    def until(self, condition):
+        end = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < end and self.fd >= 0, self.text[-3000:]
+            self.read(0.02)
+
+    def lines(self):
+        return self.text.decode(errors="surrogateescape").replace("\r\n", "\n").split("\n")[1:-1]
+
+    def end(self):
+        ctl("down")
+        end = time.monotonic() + PATIENCE
+        while self.reads and self.fd >= 0 and time.monotonic() < end:
+            self.read(0.02)
+        rc = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        if hasattr(self, "process"):
+            self.process.returncode = rc
+        if self.fd >= 0:
+            self.read()
+        if self.fd >= 0:
+            self.close()
+        assert rc == 0, rc
+        shutil.rmtree(LOGS, ignore_errors=True)
+
+
+# ---- on the terminal ----------------------------------------------------------------------------------------------------------------
+
+@fact
+def up_shows_what_programs_write_with_their_names():
+    up = Up("up")
+    job("web", "echo one; echo two >&2; printf three")
+    job("a/b", "echo four")
+    up.until(lambda: b"four" in up.text)
+    lines = up.lines()
+    assert sorted(lines) == sorted(["web | one", "web ! two", "web | three", "a/b | four"]), lines
+    assert open(os.path.join(LOGS, "web.log")).read().count("three") == 1, "it is in the log, too"
+    up.end()
+
+
+@fact
+def up_shows_only_what_this_node_wrote():
+    os.makedirs(LOGS, exist_ok=True)
+    with open(os.path.join(LOGS, "web.log"), "w") as f:
+        f.write("of an earlier node\n")
+    up = Up("up")
+    job("web", "echo now")
+    up.until(lambda: b"now" in up.text)
+    assert up.lines() == ["web | now"], up.lines()
+    up.end()
+
+
+@fact
+def up_shows_last_words():
+    up = Up("up")
+    ctl("spawn", "-n", "slow", "--", "sh", "-c", "trap 'echo bye; exit' TERM; echo armed; while :; do sleep 0.05; done")
+    up.until(lambda: b"armed" in up.text)
+    up.end()
+    assert up.lines()[0] == "slow | armed" and up.lines()[-1] == "slow | bye", up.lines()
+
+
+@fact
+def names_have_colours_on_a_terminal_only():
+    up = Up("up", terminal=True)
+    job("web", "echo one")
+    up.until(lambda: b"one" in up.text)
+    assert re.search(rb"\x1b\[\d+mweb \| \x1b\[0mone\r\n", up.text), up.text
+    up.end()
+    ENV["NO_COLOR"] = "1"
+    try:
+        up = Up("up", terminal=True)
+        job("web", "echo one")
+        up.until(lambda: b"one" in up.text)
+        assert b"\x1b" not in up.text, up.text
+        up.end()
+    finally:
+        del ENV["NO_COLOR"]
+
+
+@fact
+def up_is_quiet_if_asked():
+    up = Up("up", "--quiet")
+    job("web", "echo one")
+    up.end()
+    assert up.lines() == [], up.lines()
+
+
+@fact
+def with_json_each_line_is_an_object():
+    up = Up("--json", "up")
+    job("web", r"echo one; printf '\377\n' >&2")
+    up.until(lambda: b"$str" in up.text)
+    lines = [json.loads(line) for line in up.lines()]
+    by_stream = {line["stream"]: line for line in lines}
+    assert by_stream["stdout"]["text"] == "one" and by_stream["stderr"]["text"] == {"$str": "/w=="}, lines
+    assert by_stream["stdout"]["name"] == "web" and by_stream["stdout"]["life"] == 1 and by_stream["stdout"]["at_us"] > 0, lines
+    up.end()
+
+
+@fact
+def all_lines_of_a_flood_come_once_and_in_order():
+    up = Up("up")
+    ctl("spawn", "-n", "flood", "-r", "temporary", "--", "seq", "1", "1500000")
+    up.until(lambda: b"| 1500000\n" in up.text)
+    lines = up.lines()
+    assert lines == [f"flood | {i}" for i in range(1, 1500001)], (len(lines), lines[:2], lines[-2:])
+    up.end()
+
+
+@fact
+def a_terminal_that_does_not_read_stops_nobody_and_what_is_missing_is_counted():
+    up = Up("up", reads=False)
+    for i in range(6):  # 72 MB, more than the logs keep
+        job("flood", f"seq {1000000 + i * 1500000} {2499999 + i * 1500000}")
+    job("web", "echo one")
+    assert "web" in ctl("ls")
+    up.reads = True
+    up.until(lambda: b"| 9999999\n" in up.text and b"web" in up.text)
+    said = [int(n) for n in re.findall(rb"flood +--- (\d+) bytes are missing here", up.text)]
+    shown = sum(len(m) for m in re.findall(rb"flood +\| (\d+\n)", up.text))
+    assert said and sum(said) + shown == 9000000 * 8, (said, shown)
+    up.end()
+
+
+@fact
+def a_reader_that_goes_away_does_not_end_the_node():
+    up = Up("up")
+    up.close()
+    job("web", "seq 1 100000")
+    assert "web" in ctl("ls") and alive(up.pid)
+    up.end()
+
+
+@fact
+def a_node_ends_while_its_terminal_does_not_read():
+    up = Up("up", reads=False)
+    job("flood", "seq 1 100000")
+    up.end()
+
+
+@fact
+def output_goes_on_over_a_restart_of_the_supervisor():
+    up = Up("up")
+    ctl("spawn", "-n", "count", "--", "sh", "-c", "i=0; while :; do i=$((i+1)); echo $i; sleep 0.01; done")
+    up.until(lambda: b"| 5\n" in up.text)
+    os.kill(json.loads(ctl("--json", "status"))["supervisor"]["pid"], signal.SIGKILL)
+    n = len(up.lines())
+    up.until(lambda: len(up.lines()) > n + 20)
+    assert up.lines() == [f"count | {i}" for i in range(1, len(up.lines()) + 1)], up.lines()
+    up.end()
+
+
+# ---- the run ------------------------------------------------------------------------------------------------------------------------
+
+def main():
+    tests[:] = chosen(tests)
+    failed = 0
+    print(f"1..{len(tests)}", flush=True)
+    for n, test in enumerate(tests, 1):
+        name = test.__name__.replace("_", " ")
+        try:
+            test()
+            print(f"ok {n} - {name}", flush=True)
+        except BaseException:
+            failed += 1
+            print(f"not ok {n} - {name}", flush=True)
+            print("# " + traceback.format_exc().replace("\n", "\n# "), flush=True)
+            subprocess.run([ACTORCTL, "down"], env=ENV, capture_output=True, check=False)
+            shutil.rmtree(LOGS, ignore_errors=True)
+    shutil.rmtree(ROOT, ignore_errors=True)
+    return failed > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
