@@ -32,6 +32,7 @@ static const struct command *const commands[] = {
 	&command_kill,
 	&command_rm,
 	&command_logs,
+	&command_send_input,
 	&command_call,
 	&command_send,
 	&command_describe,

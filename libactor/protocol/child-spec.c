@@ -172,6 +172,7 @@ void child_spec_deinit(struct child_spec *spec)
 	free((void *)spec->cwd);
 	free((void *)spec->user);
 	free((void *)spec->group);
+	free((void *)spec->input);
 	strv_free(spec->argv);
 	strv_free(spec->env);
 	*spec = (struct child_spec){0};
@@ -429,6 +430,11 @@ static int read_key(struct mp_reader *r, const char *k, size_t k_len, struct chi
 		spec->ready_actor = mp_str_is(s, len, "actor");
 		return 0;
 	}
+	if (mp_str_is(k, k_len, "stdin")) {
+		if (mp_peek(r) == MP_NIL)
+			return mp_read_nil(r);
+		return read_string(r, "stdin", &spec->input, io_budget, text);
+	}
 	if (mp_str_is(k, k_len, "stamps")) {
 		bool stamps;
 
@@ -483,6 +489,8 @@ static int check_spec(struct child_spec *spec, bool max_given, char *text)
 	if (spec->name && (!wire_name_is_valid(spec->name, strlen(spec->name)) || spec->name[0] == '$'))
 		return wrong(text,
 			"`name` must be 1 to 255 bytes of UTF-8 without control characters and not begin with $");
+	if (spec->input && spec->input[0] != '/' && strcmp(spec->input, "pipe"))
+		return wrong(text, "`stdin` must be `pipe` or an absolute path, not %.100s", spec->input);
 	if (spec->cwd && spec->cwd[0] != '/')
 		return wrong(text, "`cwd` must be an absolute path, not %.100s", spec->cwd);
 	return check_restarts(spec, max_given, text);
@@ -647,8 +655,8 @@ void child_spec_put(struct buf *b, const struct child_spec *spec)
 	char scratch[16];
 	bool fatal_on = exits_count(&spec->fatal_on) > 0, ok_exit = exits_count(&spec->ok_exit) > 0;
 	uint32_t n_optional = (spec->name != NULL) + (spec->env != NULL) + (spec->cwd != NULL) + fatal_on +
-			      ok_exit + (spec->stop_signal != 0) + spec->no_stamps + (spec->cookie != 0) +
-			      spec->owned + spec->monitor;
+			      ok_exit + (spec->stop_signal != 0) + (spec->input != NULL) + spec->no_stamps +
+			      (spec->cookie != 0) + spec->owned + spec->monitor;
 
 	for (size_t i = 0; i < N_NUMBERS; i++)
 		n_optional += number_is_written(spec, &numbers[i]);
@@ -667,6 +675,8 @@ void child_spec_put(struct buf *b, const struct child_spec *spec)
 		put_str(b, "cwd", spec->cwd);
 	if (spec->stop_signal)
 		put_str(b, "stop_signal", cause_signal_name(spec->stop_signal, scratch));
+	if (spec->input)
+		put_str(b, "stdin", spec->input);
 	if (fatal_on)
 		put_exits(b, "fatal_on", &spec->fatal_on);
 	if (ok_exit)

@@ -45,6 +45,7 @@ struct child_spec {
 	const char *const *argv; /* NULL-terminated, at least one */
 	const char *const *env;  /* "K=V", NULL-terminated; NULL: none */
 	const char *cwd;         /* absolute; NULL: "/" */
+	const char *input;       /* "pipe", or the absolute path of a file; NULL: /dev/null */
 	enum actor_restart restart;
 	uint64_t backoff_min_ms, backoff_max_ms; /* both 0: restart at once */
 	uint64_t backoff_factor, backoff_jitter_pct;

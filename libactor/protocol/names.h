@@ -53,6 +53,7 @@ static inline bool method_is_sys(const char *s, size_t length)
 #define ERROR_IN_USE       "in_use"
 #define ERROR_NOT_JOINED   "not_joined" /* of a leave: the actor is no member */
 #define ERROR_SINGLE       "single"     /* of an introduction: the other group has one link only */
+#define ERROR_NO_INPUT     "no_input"   /* of the supervisor: its stdin is no pipe, or is closed */
 #define ERROR_NO_NAME      "no_name"    /* of the supervisor: no process has this name */
 #define ERROR_EXEC         "exec"       /* of the supervisor: the program could not be run */
 #define ERROR_ENDED        "ended"      /* of the supervisor: the program ended before it was up or ready */

@@ -116,13 +116,33 @@ static int child_node_info(const struct keeper_child *child)
 	return fd;
 }
 
-static void child_stdio(const struct keeper_child *child, const int pipes[2])
+/* With the keeper's rights. It does not wait for the other end of a FIFO; reads from it do wait. */
+static int child_input_open(const struct keeper_child *child, const struct keeper_spec_view *view)
+{
+	int fd;
+
+	if (!view->input)
+		child_fail(child, KEEPER_STEP_STDIO, EINVAL);
+	fd = open(view->input, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0 || !fd_lift(&fd) || fcntl(fd, F_SETFL, 0) < 0)
+		child_fail(child, KEEPER_STEP_STDIO, errno);
+	return fd;
+}
+
+static void child_stdio(
+	const struct keeper_child *child, const struct keeper_spec_view *view, const int *pipes)
 {
 	const uint8_t modes[2] = {child->spawn->stdout_io, child->spawn->stderr_io};
-	int null, i;
+	int null, input, i;
 
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (null < 0 || !fd_lift(&null) || dup2(null, 0) < 0)
+	if (null < 0 || !fd_lift(&null))
+		child_fail(child, KEEPER_STEP_STDIO, errno);
+	if (child->spawn->stdin_io == KEEPER_INPUT_FILE)
+		input = child_input_open(child, view);
+	else
+		input = child->spawn->stdin_io == KEEPER_INPUT_PIPE ? pipes[KEEPER_PIPE_STDIN] : null;
+	if (dup2(input, 0) < 0)
 		child_fail(child, KEEPER_STEP_STDIO, errno);
 	for (i = 0; i < 2; i++) {
 		int from = modes[i] == KEEPER_IO_PIPE     ? pipes[i]
@@ -162,7 +182,7 @@ static void child_fds(struct keeper_child *child, const struct keeper_spec_view 
 	if (!fd_lift(&exec_fd))
 		child_fail(child, KEEPER_STEP_FDS, errno);
 	child->exec_fd = exec_fd;
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < KEEPER_PIPES; i++)
 		if (!fd_lift(&child->pipes[i]))
 			child_fail(child, KEEPER_STEP_FDS, errno);
 	for (i = 0; i < child->spawn->n_extra_fds; i++) {
@@ -178,7 +198,7 @@ static void child_fds(struct keeper_child *child, const struct keeper_spec_view 
 	if (syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_MARK) < 0)
 		child_fail(child, KEEPER_STEP_FDS, errno);
 
-	child_stdio(child, child->pipes);
+	child_stdio(child, view, child->pipes);
 	if (node_fd >= 0)
 		child_place(child, node_fd, NODE_INFO_FD, taken);
 	if (child->pipes[2] >= 0)

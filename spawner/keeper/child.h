@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include "spawner/keeper/table.h"
 #include "spawner/shared/protocol.h"
 
 /* What a failed child writes into the exec pipe. After a successful exec the pipe ends without data. */
@@ -24,7 +25,7 @@ struct keeper_child {
 	const struct rlimit *nofile, *file_size; /* the limits from before the keeper raised its own */
 	int exec_fd;                             /* write end */
 	int spec_fd;
-	int pipes[3]; /* write ends of stdout, stderr, notify; -1 = none */
+	int pipes[KEEPER_PIPES]; /* the child's ends; -1 = none */
 	const int *extra_fds;
 };
 

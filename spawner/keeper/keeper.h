@@ -154,6 +154,8 @@ void keeper_place_look(struct keeper *keeper);
 /* keeper/spawn.c */
 void keeper_spawn(struct keeper *keeper, const struct keeper_spawn *spawn, const int *fds);
 void keeper_exec_heard(struct keeper *keeper, struct keeper_entry *entry);
+/* Closes the keeper's end of a stdin that is a pipe. */
+void keeper_input_close(struct keeper_entry *entry);
 void keeper_entry_close(struct keeper *keeper, struct keeper_entry *entry);
 
 /* keeper/tree.c */

@@ -26,18 +26,18 @@ static bool fds_run_out(const struct keeper *keeper, int fd)
 }
 
 /*
- * The read ends do not block, as the keeper and the supervisor need it. The child's ends block, as every
- * program expects.
+ * Our ends do not block, as the keeper and the supervisor need it. The child's ends block, as every program
+ * expects. @input: the child reads.
  */
-static int pipe_make(int *ret_read, int *ret_write)
+static int pipe_make(int *ret_ours, int *ret_child, bool input)
 {
 	int ends[2];
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;
-	fcntl(ends[0], F_SETFL, O_NONBLOCK);
-	*ret_read = ends[0];
-	*ret_write = ends[1];
+	*ret_ours = ends[input];
+	*ret_child = ends[!input];
+	fcntl(*ret_ours, F_SETFL, O_NONBLOCK);
 	return 0;
 }
 
@@ -45,16 +45,17 @@ static int spawn_pipes(const struct keeper *keeper, struct keeper_entry *entry,
 	const struct keeper_spawn *spawn, struct keeper_child *child)
 {
 	const bool wanted[KEEPER_PIPES] = {spawn->stdout_io == KEEPER_IO_PIPE,
-		spawn->stderr_io == KEEPER_IO_PIPE, (spawn->flags & KEEPER_SPAWN_NOTIFY) != 0};
+		spawn->stderr_io == KEEPER_IO_PIPE, (spawn->flags & KEEPER_SPAWN_NOTIFY) != 0,
+		spawn->stdin_io == KEEPER_INPUT_PIPE};
 	int i, r;
 
 	for (i = 0; i < KEEPER_PIPES; i++)
 		if (wanted[i]) {
-			r = pipe_make(&entry->pipes[i], &child->pipes[i]);
+			r = pipe_make(&entry->pipes[i], &child->pipes[i], i == KEEPER_PIPE_STDIN);
 			if (r < 0)
 				return r;
 		}
-	r = pipe_make(&entry->exec_fd, &child->exec_fd);
+	r = pipe_make(&entry->exec_fd, &child->exec_fd, false);
 	return r < 0 ? r : fds_run_out(keeper, child->exec_fd) ? -EMFILE : 0;
 }
 
@@ -93,7 +94,7 @@ void keeper_spawn(struct keeper *keeper, const struct keeper_spawn *spawn, const
 		.file_size = &keeper->file_size,
 		.exec_fd = -1,
 		.spec_fd = fds[0],
-		.pipes = {-1, -1, -1},
+		.pipes = {-1, -1, -1, -1},
 		.extra_fds = fds + 1};
 	struct keeper_entry *entry;
 	int i, r;
@@ -155,6 +156,11 @@ void keeper_exec_heard(struct keeper *keeper, struct keeper_entry *entry)
 		entry->exec_ns = keeper_now_ns();
 		keeper_table_touch(&keeper->table, entry);
 	}
+}
+
+void keeper_input_close(struct keeper_entry *entry)
+{
+	fd_close(&entry->pipes[KEEPER_PIPE_STDIN]);
 }
 
 void keeper_entry_close(struct keeper *keeper, struct keeper_entry *entry)

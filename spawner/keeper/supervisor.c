@@ -330,6 +330,11 @@ static int request_dispatch(struct keeper *keeper, const union keeper_record *re
 		if (entry && keeper_entry_has_process(entry))
 			keeper_kill_tree(keeper, entry);
 		return 0;
+	case KEEPER_CLOSE_INPUT:
+		entry = keeper_table_by_cookie(&keeper->table, request->close_input.cookie);
+		if (entry)
+			keeper_input_close(entry);
+		return 0;
 	case KEEPER_ACK:
 		request_ack(keeper, &request->ack);
 		return 0;

@@ -119,7 +119,7 @@ int keeper_table_spawn(
 		.group_id = spawn->group_id,
 		.stage = KEEPER_FORKED,
 		.spawn_flags = spawn->flags,
-		.pipes = {-1, -1, -1},
+		.pipes = {-1, -1, -1, -1},
 		.exec_fd = -1};
 	memcpy(entry->name, spawn->name, sizeof(entry->name));
 	index_add(table, KEEPER_BY_COOKIE, entry);

@@ -21,7 +21,8 @@
 #include "spawner/shared/protocol.h"
 
 #define KEEPER_GROUP_WINDOW 65536u
-#define KEEPER_PIPES        3 /* stdout, stderr, notify: bit i of fd_mask is pipes[i] */
+#define KEEPER_PIPES        4 /* stdout, stderr, notify, stdin: bit i of fd_mask is pipes[i] */
+#define KEEPER_PIPE_STDIN   3
 
 struct keeper_entry {
 	uint64_t cookie; /* 0: free */
@@ -47,7 +48,7 @@ struct keeper_entry {
 	bool denied_told;        /* the supervisor may know */
 	uint64_t held_ns;        /* say who debugs the leader then, if it lives; 0 = no need */
 	bool fds_told;           /* this supervisor has its descriptors */
-	int pipes[KEEPER_PIPES]; /* read ends; -1 = none */
+	int pipes[KEEPER_PIPES]; /* read ends, and the write end of stdin; -1 = none */
 	int exec_fd;             /* read end of the exec pipe; -1 = the exec was heard of */
 	struct keeper_rusage rusage;
 	char name[KEEPER_NAME_SIZE];

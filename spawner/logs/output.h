@@ -46,7 +46,8 @@ struct output {
 	struct hash_node node;
 	struct list open_link, ended_link;
 	uint64_t group, forked_ns;
-	int fds[2]; /* stdout, stderr; -1: closed */
+	int fds[2];           /* stdout, stderr; -1: closed */
+	uint64_t input_inode; /* of a stdin that is a pipe; 0: none, or closed */
 	struct logfile log;
 	struct tail tail; /* the last bytes of stderr */
 	bool complained;

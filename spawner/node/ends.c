@@ -111,6 +111,9 @@ static struct actor_cause failed_cause(const struct child *child, int step, int 
 	else if (step == KEEPER_STEP_RLIMIT)
 		snprintf(cause.text, sizeof(cause.text), "%.80s: %s (%s): %s", program, step_text(step),
 			limits_text(&child->spec.limits, limits), strerror(error));
+	else if (step == KEEPER_STEP_STDIO && child->spec.input)
+		snprintf(cause.text, sizeof(cause.text), "cannot open its stdin, %.100s: %s",
+			child->spec.input, strerror(error));
 	else if (step != KEEPER_STEP_EXEC && step != KEEPER_STEP_NONE)
 		snprintf(cause.text, sizeof(cause.text), "%.100s: %s: %s", program, step_text(step),
 			strerror(error));

@@ -28,6 +28,7 @@ static const struct keeper_format {
 	[KEEPER_SPAWN] = {sizeof(struct keeper_spawn), 1, KEEPER_RECORD_FDS_MAX},
 	[KEEPER_SIGNAL] = {sizeof(struct keeper_signal), 0, 0},
 	[KEEPER_KILL_TREE] = {sizeof(struct keeper_kill_tree), 0, 0},
+	[KEEPER_CLOSE_INPUT] = {sizeof(struct keeper_close_input), 0, 0},
 	[KEEPER_ACK] = {sizeof(struct keeper_ack), 0, 0},
 	[KEEPER_RESERVE] = {sizeof(struct keeper_reserve), 0, 0},
 	[KEEPER_STATE] = {sizeof(struct keeper_state), 1, 1},
@@ -37,7 +38,7 @@ static const struct keeper_format {
 	[KEEPER_DOWN] = {sizeof(struct keeper_plain), 0, 0},
 	[KEEPER_PONG] = {sizeof(struct keeper_plain), 0, 0},
 	[KEEPER_HELLO] = {sizeof(struct keeper_hello), 0, 1},
-	[KEEPER_SLOT] = {sizeof(struct keeper_slot), 0, 3},
+	[KEEPER_SLOT] = {sizeof(struct keeper_slot), 0, 4},
 	[KEEPER_SYNCED] = {sizeof(struct keeper_synced), 0, 0},
 	[KEEPER_RESERVED] = {sizeof(struct keeper_reserved), 0, 0},
 	[KEEPER_REFUSED] = {sizeof(struct keeper_refused), 0, 0},
@@ -94,8 +95,9 @@ static bool spawn_is_sound(const struct keeper_spawn *spawn, size_t n_fds)
 	bool notify = spawn->flags & KEEPER_SPAWN_NOTIFY;
 
 	return spawn->cookie && spawn->group_id && !(spawn->flags & ~_KEEPER_SPAWN_FLAGS) &&
-	       spawn->stdout_io < KEEPER_IO_STDOUT && spawn->stderr_io < _KEEPER_IO_N &&
-	       n_fds == 1u + spawn->n_extra_fds && text_ends(spawn->name, sizeof(spawn->name)) &&
+	       spawn->stdin_io < _KEEPER_INPUT_N && spawn->stdout_io < KEEPER_IO_STDOUT &&
+	       spawn->stderr_io < _KEEPER_IO_N && n_fds == 1u + spawn->n_extra_fds &&
+	       text_ends(spawn->name, sizeof(spawn->name)) &&
 	       (!notify || (spawn->notify_fd >= 3 && spawn->notify_fd <= KEEPER_CHILD_FD_MAX));
 }
 
@@ -135,7 +137,7 @@ int keeper_record_check(const union keeper_record *record, size_t size_bytes, si
 	case KEEPER_SLOT:
 		sound = record->slot.stage > KEEPER_FREE && record->slot.stage <= KEEPER_EXITED &&
 			record->slot.step >= 0 && record->slot.step < _KEEPER_STEP_N &&
-			record->slot.fd_mask < 8 &&
+			record->slot.fd_mask < 16 &&
 			n_fds == (size_t)__builtin_popcount(record->slot.fd_mask) &&
 			text_ends(record->slot.name, sizeof(record->slot.name));
 		break;
@@ -292,6 +294,7 @@ static void spec_layout(struct spec_writer *w, const struct keeper_spec *spec, s
 	file.env_offset = spec_put_texts(w, spec->env, n_env);
 	file.program_offset = spec_put_text(w, spec->program ? spec->program : spec->argv[0]);
 	file.cgroup_offset = spec->cgroup ? spec_put_text(w, spec->cgroup) : 0;
+	file.input_offset = spec->input ? spec_put_text(w, spec->input) : 0;
 	file.cwd_offset = spec_put_text(w, spec->cwd ? spec->cwd : "/");
 	file.size_bytes = (uint32_t)w->used_bytes;
 	if (w->base)
@@ -395,10 +398,12 @@ int keeper_spec_check(const void *base, size_t size_bytes, struct keeper_spec_vi
 		!spec_has(size_bytes, file->rlimits_offset, file->n_rlimits, sizeof(*rlimits), 8) ||
 		!spec_has(size_bytes, file->program_offset, 1, 1, 1) ||
 		!spec_has(size_bytes, file->cwd_offset, 1, 1, 1) ||
-		(file->cgroup_offset && !spec_has(size_bytes, file->cgroup_offset, 1, 1, 1)))
+		(file->cgroup_offset && !spec_has(size_bytes, file->cgroup_offset, 1, 1, 1)) ||
+		(file->input_offset && !spec_has(size_bytes, file->input_offset, 1, 1, 1)))
 		return -EINVAL;
 	if (!bytes[file->program_offset] || bytes[file->cwd_offset] != '/' ||
-		(file->cgroup_offset && bytes[file->cgroup_offset] != '/'))
+		(file->cgroup_offset && bytes[file->cgroup_offset] != '/') ||
+		(file->input_offset && bytes[file->input_offset] != '/'))
 		return -EINVAL;
 
 	rlimits = (const struct keeper_rlimit *)(const void *)(bytes + file->rlimits_offset);
@@ -418,6 +423,7 @@ int keeper_spec_check(const void *base, size_t size_bytes, struct keeper_spec_vi
 		.program = bytes + file->program_offset,
 		.cwd = bytes + file->cwd_offset,
 		.cgroup = file->cgroup_offset ? bytes + file->cgroup_offset : NULL,
+		.input = file->input_offset ? bytes + file->input_offset : NULL,
 		.argv = (const uint32_t *)(const void *)(bytes + file->argv_offset),
 		.env = (const uint32_t *)(const void *)(bytes + file->env_offset),
 		.groups = (const uint32_t *)(const void *)(bytes + file->groups_offset),

@@ -67,6 +67,7 @@ struct keeper_spec {
 		*env;
 	const char *cwd;    /* absolute; NULL = "/" */
 	const char *cgroup; /* directory in a cgroup file system to join, NULL = stay */
+	const char *input;  /* with KEEPER_INPUT_FILE: absolute path of its stdin; NULL = none */
 	uint32_t flags;
 	uint32_t umask;
 	int16_t nice, oom_score_adj;
@@ -111,12 +112,13 @@ struct keeper_spec_file {
 	uint32_t uid, gid, umask;
 	uint32_t extra_fd_targets[KEEPER_EXTRA_FDS_MAX];
 	int16_t nice, oom_score_adj; /* -20..19, -1000..1000 */
+	uint32_t input_offset;       /* 0 = none */
 };
 
 struct keeper_spec_view {
 	const struct keeper_spec_file *file;
 	const char *base;
-	const char *program, *cwd, *cgroup; /* cgroup may be NULL */
+	const char *program, *cwd, *cgroup, *input; /* cgroup and input may be NULL */
 	const uint32_t *argv, *env, *groups;
 	const struct keeper_rlimit *rlimits;
 };

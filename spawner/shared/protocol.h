@@ -41,6 +41,14 @@ enum keeper_io {
 	_KEEPER_IO_N,
 };
 
+/* What the stdin of a child is. The write end of a PIPE is non-blocking and comes with the slot. */
+enum keeper_input {
+	KEEPER_INPUT_NULL,
+	KEEPER_INPUT_PIPE, /* the keeper holds the other end, so it has no EOF until CLOSE_INPUT */
+	KEEPER_INPUT_FILE, /* the spec names it */
+	_KEEPER_INPUT_N,
+};
+
 /*
  * the child is a daemon of the node: its fd 3 is a struct keeper_node_info (ACTOR_NODE_FD=3), and its
  * RLIMIT_NOFILE stays raised. When the keeper dies, it gets KEEPER_DEATH_SIGNAL and not KILL, so that it can
@@ -64,7 +72,7 @@ struct keeper_spawn {
 	uint8_t stdout_io;
 	uint8_t stderr_io;
 	uint8_t n_extra_fds; /* their numbers in the child are in the spec */
-	uint8_t reserved;
+	uint8_t stdin_io;
 	int32_t notify_fd; /* with KEEPER_SPAWN_NOTIFY: 3..255 */
 	uint32_t reserved2;
 	/* for people, and for a supervisor that adopts the process without state; NUL-terminated */
@@ -89,6 +97,11 @@ struct keeper_signal {
 };
 
 struct keeper_kill_tree {
+	struct keeper_header header;
+	uint64_t cookie;
+};
+
+struct keeper_close_input {
 	struct keeper_header header;
 	uint64_t cookie;
 };
@@ -134,6 +147,7 @@ union keeper_record {
 	struct keeper_spawn spawn;
 	struct keeper_signal signal;
 	struct keeper_kill_tree kill_tree;
+	struct keeper_close_input close_input;
 	struct keeper_ack ack;
 	struct keeper_reserve reserve;
 	struct keeper_state state;

@@ -7,7 +7,7 @@
 #include <sys/types.h>
 
 #define KEEPER_MAGIC       0x4b504141u /* "AAPK" in memory */
-#define KEEPER_VERSION     3
+#define KEEPER_VERSION     4
 #define KEEPER_SLOTS       4096 /* at most so many processes at a time */
 #define KEEPER_RESERVE_MAX 1024 /* group ids in one RESERVE; HELLO carries as many */
 #define KEEPER_SOCKET_FD   3    /* number of the socket in the supervisor, at its start */
@@ -44,7 +44,8 @@ enum keeper_type {
 	 * an orderly end has begun: its time limit runs from now on, and a next supervisor is told TERMINATE
 	 */
 	KEEPER_DOWN,
-	KEEPER_PONG, /* the answer to a PING */
+	KEEPER_PONG,        /* the answer to a PING */
+	KEEPER_CLOSE_INPUT, /* closes the keeper's end of a stdin that is a pipe */
 
 	/* keeper → supervisor */
 	KEEPER_HELLO = 64, /* the first record; with the state's memfd if KEEPER_HELLO_STATE is set */
@@ -122,6 +123,7 @@ enum keeper_step {
 #define KEEPER_FD_STDOUT 1u
 #define KEEPER_FD_STDERR 2u
 #define KEEPER_FD_NOTIFY 4u
+#define KEEPER_FD_STDIN  8u /* the end that is written to */
 
 #define KEEPER_SLOT_CORE 1u /* the process dumped core */
 /* a process of its tree could not be killed: see denied_pid, or it sleeps uninterruptibly */

@@ -25,10 +25,11 @@ int bad_args(actor_from *from, const char *wanted);
 actor_from *keep(struct supervisor *supervisor, actor_from *from);
 struct supervisor *supervisor_of(actor *self);
 
-/* verbs.c */
+/* verbs.c, input.c */
 int on_demonitor(actor *self, const actor_msg *msg, actor_from *from);
 int on_demonitor_cast(actor *self, const actor_msg *msg);
 int on_down_verb(actor *self, const actor_msg *msg, actor_from *from);
+int on_input(actor *self, const actor_msg *msg, actor_from *from);
 int on_kill(actor *self, const actor_msg *msg, actor_from *from);
 int on_monitor(actor *self, const actor_msg *msg, actor_from *from);
 int on_restart(actor *self, const actor_msg *msg, actor_from *from);

@@ -285,6 +285,7 @@ int launch_seal(
 	spec.env = texts;
 	spec.cwd = child->spec.cwd;
 	spec_isolate(&spec, rlimits, &child->spec, &who);
+	spec.input = child->spec.input && child->spec.input[0] == '/' ? child->spec.input : NULL;
 	err = keeper_spec_seal(&spec, ret_fd);
 	if (err)
 		snprintf(text, LAUNCH_TEXT_BYTES, "%.100s cannot be described to the keeper: %s",

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "libactor/protocol/names.h"
@@ -14,10 +15,22 @@
 /* so many records are taken at once; the rest is taken after the next turn */
 #define TURN_RECORDS 256
 
+/* Only the keeper keeps the pipe open: a descriptor for each child more would be too many here. */
+static void take_input(struct supervisor *supervisor, uint64_t group, int fd)
+{
+	struct output *output = output_find(&supervisor->outputs, group);
+	struct stat st;
+
+	if (output && fstat(fd, &st) == 0)
+		output->input_inode = st.st_ino;
+	close(fd);
+}
+
 static void take_slot(
 	struct supervisor *supervisor, const struct keeper_slot *slot, const int *fds, size_t n_fds)
 {
 	int pipes[2] = {-1, -1};
+	int input_fd = -1;
 	size_t i = 0;
 	char text[LAUNCH_TEXT_BYTES] = "";
 
@@ -25,8 +38,10 @@ static void take_slot(
 		pipes[0] = fds[i++];
 	if (slot->fd_mask & KEEPER_FD_STDERR && i < n_fds)
 		pipes[1] = fds[i++];
-	for (; i < n_fds; i++)
-		close(fds[i]);
+	if (slot->fd_mask & KEEPER_FD_NOTIFY && i < n_fds)
+		close(fds[i++]);
+	if (slot->fd_mask & KEEPER_FD_STDIN && i < n_fds)
+		input_fd = fds[i++];
 	if (pipes[0] >= 0 || pipes[1] >= 0) {
 		struct child *child = node_child_by_group(supervisor->node, slot->group_id);
 		struct output_life life = {
@@ -42,6 +57,8 @@ static void take_slot(
 		}
 		output_add(&supervisor->outputs, &life, pipes);
 	}
+	if (input_fd >= 0)
+		take_input(supervisor, slot->group_id, input_fd);
 	if (slot->stage == KEEPER_EXITED)
 		output_end(&supervisor->outputs, slot->group_id, STAMP_ENDED, slot->code, slot->status, text,
 			sizeof(text));

@@ -55,6 +55,8 @@ static const struct actor_method methods[] = {
 	{"demonitor", on_demonitor, on_demonitor_cast, "watcher:ref id:int", "no `down` any more"},
 	{"down", on_down_verb, NULL, "", "ends the node in order"},
 	{"logs", on_logs, NULL, "name:str", "where the log is"},
+	{"input", on_input, NULL, "name:str [eof:bool]",
+		"where its stdin can be written to, or the end of that"},
 	{.name = "turn", .on_cast = on_turn},
 	{.name = "io", .on_cast = on_io},
 	{.name = "timer", .on_cast = on_timer},

@@ -16,6 +16,13 @@
 #include "spawner/shared/proc.h"
 #include "spawner/supervisor/supervisor.h"
 
+static uint8_t child_input(const struct child *child)
+{
+	return !child->spec.input            ? KEEPER_INPUT_NULL
+	       : child->spec.input[0] == '/' ? KEEPER_INPUT_FILE
+					     : KEEPER_INPUT_PIPE;
+}
+
 static void do_spawn(struct supervisor *supervisor, uint64_t group)
 {
 	struct child *child = node_child_by_group(supervisor->node, group);
@@ -39,6 +46,7 @@ static void do_spawn(struct supervisor *supervisor, uint64_t group)
 	record.spawn.cookie = record.spawn.group_id = group;
 	record.spawn.flags = child->daemon ? KEEPER_SPAWN_DAEMON : 0;
 	record.spawn.stdout_io = record.spawn.stderr_io = KEEPER_IO_PIPE;
+	record.spawn.stdin_io = child_input(child);
 	record.spawn.notify_fd = -1;
 	snprintf(record.spawn.name, sizeof(record.spawn.name), "%.*s", (int)sizeof(record.spawn.name) - 1,
 		child->name);

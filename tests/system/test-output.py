@@ -230,6 +230,117 @@ def output_goes_on_over_a_restart_of_the_supervisor():
     up.end()
 
 
+# ---- stdin --------------------------------------------------------------------------------------------------------------------------
+
+class Node:
+    def __enter__(self):
+        ctl("up", "-d")
+
+    def __exit__(self, *_):
+        ctl("down")
+        shutil.rmtree(LOGS, ignore_errors=True)
+
+
+def log_of(name):
+    try:
+        with open(os.path.join(LOGS, name + ".log")) as f:
+            return f.read()
+    except FileNotFoundError:
+        return ""
+
+
+def supervisor():
+    return json.loads(ctl("--json", "status"))["supervisor"]["pid"]
+
+
+def supervisor_is_replaced(old):
+    p = subprocess.run([ACTORCTL, "--json", "status"], capture_output=True, env=ENV, cwd=ROOT, check=False)
+    return p.returncode == 0 and json.loads(p.stdout)["supervisor"]["pid"] != old
+
+
+@fact
+def stdin_is_empty_unless_asked_for():
+    with Node():
+        job("cat", "cat; echo done")
+        assert log_of("cat") == "done\n", log_of("cat")
+
+
+@fact
+def stdin_may_be_a_file():
+    with open(os.path.join(ROOT, "in.txt"), "w") as f:
+        f.write("from a file\n")
+    with Node():
+        job("cat", "cat", "--stdin", "in.txt")
+        assert log_of("cat") == "from a file\n", log_of("cat")
+        os.remove(os.path.join(ROOT, "in.txt"))
+        p = subprocess.run([ACTORCTL, "spawn", "--stdin", "in.txt", "cat"], capture_output=True, env=ENV, cwd=ROOT, check=False)
+        assert p.returncode == 1 and b"in.txt: No such file" in p.stderr, p
+
+
+@fact
+def stdin_may_be_a_pipe_that_is_fed():
+    with Node():
+        ctl("spawn", "-n", "cat", "-r", "temporary", "--stdin", "pipe", "--", "sh", "-c", "cat; echo at its end")
+        ctl("send-input", "cat", data=b"one\n")
+        until(lambda: log_of("cat") == "one\n", "one")
+        assert json.loads(ctl("--json", "send-input", "--eof", "cat", data=b"two\n")) == {"name": "cat", "bytes": 4}
+        until(lambda: log_of("cat") == "one\ntwo\nat its end\n", "the end")
+
+
+@fact
+def a_pipe_outlives_the_supervisor_and_a_feeder_goes_on():
+    with Node():
+        ctl("spawn", "-n", "cat", "--stdin", "pipe", "--", "cat")
+        feeder = subprocess.Popen([ACTORCTL, "send-input", "cat"], stdin=subprocess.PIPE, env=ENV, cwd=ROOT)
+        feeder.stdin.write(b"before\n")
+        feeder.stdin.flush()
+        until(lambda: log_of("cat") == "before\n", "before")
+        old = supervisor()
+        os.kill(old, signal.SIGKILL)
+        until(lambda: supervisor_is_replaced(old), "the next supervisor")
+        feeder.stdin.write(b"after\n")
+        feeder.stdin.close()
+        assert feeder.wait(PATIENCE) == 0
+        ctl("send-input", "cat", data=b"of another feeder\n")
+        until(lambda: log_of("cat") == "before\nafter\nof another feeder\n", "all lines")
+        assert json.loads(ctl("--json", "ls", "cat"))[0]["restarts"] == 0
+        ctl("send-input", "--eof", "cat", data=b"")
+        until(lambda: json.loads(ctl("--json", "ls", "cat"))[0]["restarts"] == 1, "its next life")
+        ctl("send-input", "cat", data=b"a new pipe\n")
+        until(lambda: "a new pipe" in log_of("cat"), "the new pipe")
+
+
+@fact
+def a_program_that_does_not_read_makes_only_its_feeder_wait():
+    with Node():
+        ctl("spawn", "-n", "deaf", "--stdin", "pipe", "--", "sleep", "1000")
+        p = subprocess.run([ACTORCTL, "-t", "0.3", "send-input", "deaf"], input=b"x" * 1000000, capture_output=True, env=ENV, cwd=ROOT, check=False)
+        assert p.returncode == 5 and b"65536 bytes were written" in p.stderr, p
+        job("other", "echo works")
+        assert log_of("other") == "works\n"
+        feeder = subprocess.Popen([ACTORCTL, "send-input", "deaf"], stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=ENV, cwd=ROOT)
+        feeder.stdin.write(b"x")
+        feeder.stdin.flush()
+        until(lambda: any("pipe:" in os.readlink(f"/proc/{feeder.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{feeder.pid}/fd") if int(fd) > 2), "it feeds")
+        ctl("rm", "-f", "deaf")
+        assert feeder.wait(PATIENCE) == 1 and b"has ended" in feeder.stderr.read()
+        feeder.stdin.close()
+        feeder.stderr.close()
+
+
+@fact
+def who_has_no_pipe_is_not_fed():
+    with Node():
+        ctl("spawn", "-n", "plain", "--", "sleep", "1000")
+        ctl("spawn", "-n", "piped", "--stdin", "pipe", "--", "sleep", "1000")
+        assert json.loads(ctl("--json", "send-input", "plain", rc=1, data=b""))["error"]["code"] == "no_input"
+        assert json.loads(ctl("--json", "send-input", "nobody", rc=4, data=b""))["error"]["code"] == "noproc"
+        ctl("send-input", "--eof", "piped", data=b"")
+        assert json.loads(ctl("--json", "send-input", "piped", rc=1, data=b"x"))["error"]["code"] == "no_input"
+        ctl("stop", "piped")
+        assert json.loads(ctl("--json", "send-input", "piped", rc=1, data=b"x"))["error"]["code"] == "not_running"
+
+
 # ---- the run ------------------------------------------------------------------------------------------------------------------------
 
 def main():

@@ -21,7 +21,7 @@ actorctl, spawner, kill_at = (os.path.abspath(p) for p in sys.argv[1:4])
 node = Node(actorctl, "trees").up()
 CYCLES = int(os.environ.get("CYCLES", "12"))
 SEED = int(os.environ.get("SEED", str(random.randrange(1 << 30))))
-NODE_INFO_MAGIC, KEEPER_VERSION = 0x4e504141, 3  # spawner/shared/protocol.h
+NODE_INFO_MAGIC, KEEPER_VERSION = 0x4e504141, 4  # spawner/shared/protocol.h
 GONE_S = 30  # far longer than any of this takes
 
 

@@ -6,9 +6,9 @@
 
 extern const struct command command_up, command_down, command_status, command_ls, command_spawn, command_stop,
 	command_start, command_restart, command_kill, command_rm, command_logs, command_call, command_send,
-	command_describe, command_whereis, command_names, command_pg, command_monitor, command_quota,
-	command_metrics, command_trace, command_actors, command_inspect, command_suspend, command_resume,
-	command_help, command_version, command_complete, command_explain, command_set;
+	command_send_input, command_describe, command_whereis, command_names, command_pg, command_monitor,
+	command_quota, command_metrics, command_trace, command_actors, command_inspect, command_suspend,
+	command_resume, command_help, command_version, command_complete, command_explain, command_set;
 
 /* subcommands of pg, in pg-message.c and pg-watch.c */
 extern const struct command command_pg_cast, command_pg_call, command_pg_watch;

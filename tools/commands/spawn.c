@@ -36,7 +36,7 @@ struct spawn {
 	struct child_spec spec;
 	const char **argv;
 	char **env;
-	char *program, *cwd;
+	char *program, *cwd, *input;
 	char name[SESSION_NAME_MAX_BYTES + 1];
 	bool name_is_made;
 	const char *wait;
@@ -181,6 +181,20 @@ static int spawn_spec_cwd(struct spawn *spawn, const struct args *args)
 		return ctl_fail_errno(
 			spawn->ctl, errno, "say --cwd DIR", "cannot find out the current directory");
 	spawn->spec.cwd = spawn->cwd;
+	return 0;
+}
+
+/* A file's path is made absolute, as that of the program. */
+static int spawn_spec_input(struct spawn *spawn, const struct args *args)
+{
+	const char *input = args_value(args, "stdin");
+
+	if (!input || !strcmp(input, "null"))
+		return 0;
+	spawn->input = !strcmp(input, "pipe") ? strdup(input) : path_absolute(input);
+	if (!spawn->input)
+		return ctl_fail_errno(spawn->ctl, errno, NULL, "cannot find out where %s is", input);
+	spawn->spec.input = spawn->input;
 	return 0;
 }
 
@@ -484,6 +498,8 @@ static int spawn_run(struct ctl *ctl, const struct args *args)
 	if (!status)
 		status = spawn_spec_cwd(&spawn, args);
 	if (!status)
+		status = spawn_spec_input(&spawn, args);
+	if (!status)
 		status = spawn_wait(&spawn, args);
 	if (!status && getrandom(&cookie, sizeof(cookie), 0) == sizeof(cookie))
 		spawn.spec.cookie = cookie | 1; /* never 0, which means no cookie */
@@ -495,6 +511,7 @@ static int spawn_run(struct ctl *ctl, const struct args *args)
 	free(spawn.argv);
 	free(spawn.program);
 	free(spawn.cwd);
+	free(spawn.input);
 	return status;
 }
 
@@ -523,6 +540,7 @@ static const struct option_spec spawn_options[] = {
 	{0, "no-new-privs", OPTION_FLAG, NULL,
 		"no program that it runs gains rights, by setuid or otherwise"},
 	{0, "cwd", OPTION_VALUE, "DIR", "its directory (default: the current one)"},
+	{0, "stdin", OPTION_VALUE, "FILE", "a file, or pipe for actorctl send-input (default /dev/null)"},
 	{0, "up-for", OPTION_VALUE, "TIME", "it has started (ready) only when it has been up for so long"},
 	{0, "stop-signal", OPTION_VALUE, "SIGNAL", "what asks it to end when it is stopped (default TERM)"},
 	{0, "stop-timeout", OPTION_VALUE, "TIME", "from that to KILL when it is stopped (default 10s)"},
@@ -547,7 +565,7 @@ const struct command command_spawn = {
 		"in a minute leaves it failed until 'actorctl start'. 'actorctl explain NAME' tells which delays are to come.\n\n"
 		"The program gets HOME, PATH, USER, LANG, LC_*, TZ as the node was started with (with --clear-env only the last three)\n"
 		"and what --env-file, --pass and --env say, of which the last one counts, nothing else of\n"
-		"this shell's environment, and /dev/null as its stdin. A CMD with a slash is taken relative to the current directory, one without is looked up in PATH.\n\n"
+		"this shell's environment. A CMD with a slash is taken relative to the current directory, one without is looked up in PATH.\n\n"
 		"With --up-for 5s it is ready when it has been up for 5 seconds. That is then what spawn, start and restart wait for: they\n"
 		"fail if it ends before, and say how.\n\n"
 		"--wait=up (the default) returns when the program runs; if it cannot be run that is told, and nothing stays behind.\n"

@@ -92,7 +92,7 @@ _actorctl()
 		COMPREPLY=($(compgen -W "$(actorctl __complete commands $command 2>/dev/null)" -- "$cur")) ;;
 	pg)
 		_actorctl_pg ;;
-	ls | status | explain | set | stop | start | restart | kill | rm | logs)
+	ls | status | explain | set | stop | start | restart | kill | rm | logs | send-input)
 		_actorctl_names processes ;;
 	call | send | trace | describe | actors | inspect | suspend | resume | whereis | names | quota)
 		_actorctl_names names ;;

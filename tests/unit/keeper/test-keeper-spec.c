@@ -36,6 +36,7 @@ static const struct keeper_spec spec_full = {.program = "/bin/prog",
 	.env = env_full,
 	.cwd = "/tmp",
 	.cgroup = "/sys/fs/cgroup/x",
+	.input = "/tmp/in",
 	.flags = _KEEPER_SPEC_FLAGS,
 	.umask = 027,
 	.uid = 4,
@@ -86,6 +87,7 @@ static void test_a_spec_survives_the_journey(void **state)
 	assert_string_equal(view.program, "/bin/prog");
 	assert_string_equal(view.cwd, "/tmp");
 	assert_string_equal(view.cgroup, "/sys/fs/cgroup/x");
+	assert_string_equal(view.input, "/tmp/in");
 	assert_int_equal(view.file->n_argv, 4);
 	for (i = 0; i < 4; i++)
 		assert_string_equal(view.base + view.argv[i], argv_full[i]);
@@ -120,6 +122,7 @@ static void test_the_smallest_spec_has_defaults(void **state)
 	assert_string_equal(view.program, "true");
 	assert_string_equal(view.cwd, "/");
 	assert_null(view.cgroup);
+	assert_null(view.input);
 	assert_int_equal(view.file->n_env, 0);
 	keeper_spec_unmap(&view);
 }
@@ -241,6 +244,7 @@ static void test_each_table_and_text_is_checked(void **state)
 	SPOILT(file()->program_offset, (uint32_t)n_bytes - 1);  /* the empty text */
 	SPOILT(file()->cwd_offset, file()->program_offset + 1); /* the path is not absolute */
 	SPOILT(file()->cgroup_offset, file()->program_offset + 1);
+	SPOILT(file()->input_offset, file()->program_offset + 1);
 	SPOILT(file()->umask, 01000);
 	SPOILT(file()->extra_fd_targets[0], 2);
 	SPOILT(file()->extra_fd_targets[0], 256);

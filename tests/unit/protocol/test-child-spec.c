@@ -267,6 +267,7 @@ static void test_what_is_written_is_read_back_equal(void **arg)
 		.argv = argv,
 		.env = env,
 		.cwd = "/tmp",
+		.input = "/tmp/in",
 		.restart = ACTOR_TRANSIENT,
 		.backoff_min_ms = 7,
 		.backoff_max_ms = 8,
@@ -304,6 +305,7 @@ static void test_what_is_written_is_read_back_equal(void **arg)
 	assert_strings_equal(back.argv, argv);
 	assert_strings_equal(back.env, env);
 	assert_string_equal(back.cwd, spec.cwd);
+	assert_string_equal(back.input, spec.input);
 	assert_int_equal(back.restart, spec.restart);
 	assert_int_equal(back.backoff_min_ms, 7);
 	assert_int_equal(back.backoff_max_ms, 8);
@@ -365,6 +367,7 @@ static void test_what_is_left_out_is_off(void **arg)
 	assert_null(back.name);
 	assert_null(back.env);
 	assert_null(back.cwd);
+	assert_null(back.input);
 	assert_int_equal(back.backoff_min_ms, 0);
 	assert_int_equal(back.backoff_max_ms, 0);
 	assert_int_equal(back.stop_timeout_ms, 10000);
