@@ -15,6 +15,7 @@
 #include "libactor/actor/behavior.h"
 #include "libactor/actor/ending.h"
 #include "libactor/actor/fd.h"
+#include "libactor/actor/guests.h"
 #include "libactor/actor/inlet.h"
 #include "libactor/actor/membership.h"
 #include "libactor/actor/name-watch.h"
@@ -289,6 +290,7 @@ int actor_group_new_sized(actor_group **ret, const struct actor_group_options *g
 	snprintf(group->name, sizeof(group->name), "%s",
 		options->name ? options->name : program_invocation_short_name);
 	group->helpers_max = options->offload_threads_max;
+	group->guests_max = options->guests_max ? options->guests_max : GUESTS_MAX_DEFAULT;
 	group->log = options->log;
 	group->log_arg = options->log_arg;
 	if (group->mode == ACTOR_JOIN_NONE) {
@@ -588,6 +590,7 @@ actor_group *actor_group_free(actor_group *group)
 	served_deinit(group);
 	inflows_deinit(group);
 	memberships_deinit(group);
+	guests_free(group);
 	behaviors_free(group);
 	hash_deinit(&group->peers);
 	hash_deinit(&group->pauses);

@@ -61,6 +61,7 @@ struct actor {
 	bool ends_in_order : 1;   /* terminate runs after a kill, too; for the library's own actors */
 	bool has_inflows : 1;     /* it has opened streams (inflow.h) */
 	bool has_cancelled : 1;   /* calls in the mailbox may be cancelled (served.h) */
+	bool is_guest : 1;        /* a call from elsewhere spawned it (guests.c) */
 	uint32_t timers_queued;   /* messages of the kind MSG_TIMER in the mailbox */
 	struct family family;
 
@@ -112,6 +113,9 @@ struct spawn_wait {
 	bool done;
 	int result;
 	const struct spawn_hooks *hooks; /* NULL: nobody supervises the actor */
+	/* Called once when done is set, if it is not NULL; may free this. Not if the group is being freed. */
+	void (*over)(struct spawn_wait *wait);
+	const struct wire_trace *trace; /* for init, if there is no parent; NULL: none */
 };
 
 static inline bool actor_is_supervised(const struct actor *self)

@@ -23,6 +23,7 @@
 #include "libactor/actor/ending.h"
 #include "libactor/actor/family.h"
 #include "libactor/actor/fd.h"
+#include "libactor/actor/guests.h"
 #include "libactor/actor/history.h"
 #include "libactor/actor/inlet.h"
 #include "libactor/actor/intake.h"
@@ -126,6 +127,8 @@ static void spawn_wait_finish(struct spawn_wait *wait)
 	wait->done = true;
 	if (wait->parent)
 		actor_wake(wait->parent, 0);
+	if (wait->over)
+		wait->over(wait);
 }
 
 static void actor_tell_spawner(struct actor *self, int r)
@@ -145,8 +148,8 @@ static void actor_tell_spawner(struct actor *self, int r)
 	} else if (wait->hooks) {
 		wait->hooks->started(wait);
 	} else {
-		spawn_wait_finish(wait);
 		self->spawn_wait = NULL;
+		spawn_wait_finish(wait);
 	}
 }
 
@@ -175,6 +178,8 @@ static void actor_free(struct actor *self)
 
 	spawn_wait_finish(self->spawn_wait);
 	family_leave(self);
+	if (self->is_guest)
+		self->group->guest_hooks->freed(self);
 	if (self->owns_arg)
 		free((void *)self->init_arg);
 	if (self->trace)
@@ -254,6 +259,8 @@ static void actor_end(struct actor *self, bool terminate)
 	actor_pg_end(self);
 	name_watchers_end(self);
 	actor_tell_supervisor(self, &cause);
+	if (self->is_guest)
+		group->guest_hooks->ended(self, &cause);
 	watchers_fire(self, &cause);
 	links_end(self, &cause);
 	actor_drop_messages(self, cause.reason); /* messages that came while this end waited for the broker */
@@ -505,7 +512,8 @@ static bool actor_check_end(struct actor *self)
 /* What init sends belongs to the trace of the handler that spawned the actor, which waits for init. */
 static int actor_call_init(struct actor *self)
 {
-	const struct actor *parent = self->spawn_wait ? self->spawn_wait->parent : NULL;
+	const struct spawn_wait *wait = self->spawn_wait;
+	const struct wire_trace *inherited = !wait ? NULL : wait->parent ? wait->parent->trace : wait->trace;
 	const void *arg = self->init_arg;
 	void *own = self->owns_arg ? (void *)arg : NULL;
 	struct wire_trace trace;
@@ -517,8 +525,8 @@ static int actor_call_init(struct actor *self)
 		free(own);
 		return 0;
 	}
-	if (parent && parent->trace) {
-		trace = *parent->trace;
+	if (inherited) {
+		trace = *inherited;
 		self->trace = &trace;
 	}
 	r = self->behavior->init(self, arg);

@@ -5,6 +5,7 @@
 
 #include "libactor/actor/actor-internal.h"
 #include "libactor/actor/answer.h"
+#include "libactor/actor/guests.h"
 #include "libactor/actor/mailbox.h"
 #include "libactor/base/base.h"
 #include "libactor/message/msg.h"
@@ -210,6 +211,8 @@ void served_cancel(actor_group *group, struct actor *to, actor_ref from, uint64_
 {
 	struct actor_from *found = served_find(group, from, id);
 
+	if (group->guest_hooks && group->guest_hooks->cancelled(group, from, id))
+		return;
 	if (!found && to && to->status == ACTOR_RUNNING && to->answering && !to->answering->answered &&
 		to->answering->to.group == from.group && to->answering->id == id)
 		found = to->answering;

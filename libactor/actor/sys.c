@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #include "libactor/actor/answer.h"
+#include "libactor/actor/guests.h"
 #include "libactor/actor/call.h"
 #include "libactor/actor/history.h"
 #include "libactor/actor/links.h"
@@ -293,6 +294,8 @@ static int answer_put(struct buf *out, actor_group *group, struct actor *self, c
 {
 	if (!strcmp(msg->method, METHOD_SYS_ACTORS))
 		return actors_put(out, group, msg);
+	if (!strcmp(msg->method, METHOD_SPAWN))
+		return -ENOENT; /* the group has registered no behavior */
 	if (!self)
 		return -ENOSYS;
 	if (!strcmp(msg->method, METHOD_SYS_STATUS)) {
@@ -317,6 +320,8 @@ static const char *error_name(int r)
 		return ERROR_BAD_ARGS;
 	case -EPERM:
 		return ERROR_PERMISSION;
+	case -ENOENT:
+		return ERROR_NO_BEHAVIOR;
 	default:
 		return ERROR_OVERLOADED;
 	}
@@ -365,7 +370,10 @@ void sys_turn(actor_group *group)
 			actor_msg_free(msg);
 			continue;
 		}
-		answer(group, self, msg);
+		if (!strcmp(msg->method, METHOD_SPAWN) && group->guest_hooks)
+			group->guest_hooks->asked(group, msg);
+		else
+			answer(group, self, msg);
 	}
 }
 

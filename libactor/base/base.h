@@ -26,6 +26,8 @@
 struct actor;
 struct bell;
 struct dead_letters;
+struct guest_hooks;
+struct guests;
 struct helpers;
 struct peer;
 struct peer_hooks;
@@ -140,8 +142,11 @@ struct actor_group {
 	struct list pg_gone_new, pg_gone_asked;
 	struct hash pg_loads; /* struct pg_load by ref (pg-pick.c) */
 	uint64_t n_picked;
-	uint64_t n_spans;                 /* tracing.c */
-	struct list behaviors;            /* struct behavior_copy.link (behavior.c) */
+	uint64_t n_spans;                      /* tracing.c */
+	struct list behaviors;                 /* struct behavior_copy.link (behavior.c) */
+	struct guests *guests;                 /* guests.c; NULL: others can spawn nothing here */
+	const struct guest_hooks *guest_hooks; /* NULL: there can be no guests */
+	size_t guests_max;
 	struct buf scratch;               /* a body that is being packed; never kept across a wait */
 	struct actor_cause first_failure; /* of a handler; the program reports it at its end */
 

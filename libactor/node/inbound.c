@@ -17,6 +17,7 @@
 #include "libactor/actor/drain.h"
 #include "libactor/actor/ending.h"
 #include "libactor/actor/exits.h"
+#include "libactor/actor/guests.h"
 #include "libactor/actor/intake.h"
 #include "libactor/actor/links.h"
 #include "libactor/actor/mailbox.h"
@@ -365,6 +366,7 @@ static bool inbound_monitor(struct peer *peer, const struct wire_frame *frame)
 		return false;
 	}
 	cause = cause_make(ERROR_NOPROC);
+	guests_met(group, ref, frame->from, &cause);
 	if (to && watcher_add(group, to->ref, frame->from, frame->id, peer) == 0) {
 		if (frame->type != WIRE_LINK || to->status == ACTOR_ENDING || group->is_service ||
 			link_received(to, frame->from, frame->id) == 0)

@@ -15,6 +15,7 @@
 
 #define METHOD_DESCRIBE "$describe"
 #define METHOD_DRAIN    "$drain"
+#define METHOD_SPAWN    "$spawn" /* guests.c */
 /* What the runtime answers for every actor; sys.c. */
 #define METHOD_SYS         "$sys_" /* the beginning of their names */
 #define METHOD_SYS_ACTORS  "$sys_actors"
@@ -30,11 +31,13 @@
 #define METHOD_PG_CAST  "pg_cast" /* to all members of a process group */
 #define METHOD_TAPPED   "tapped"  /* a copy of a frame, for a tap */
 
-/* No pause and no full mailbox holds back calls of such methods. */
+/* No pause and no full mailbox holds back calls of such methods: the runtime answers them. */
 static inline bool method_is_sys(const char *s, size_t length)
 {
-	return length > sizeof(METHOD_SYS) - 1 && s[0] == '$' &&
-	       !memcmp(s, METHOD_SYS, sizeof(METHOD_SYS) - 1);
+	if (length < sizeof(METHOD_SPAWN) - 1 || s[0] != '$')
+		return false;
+	return !memcmp(s, METHOD_SYS, sizeof(METHOD_SYS) - 1) ||
+	       (length == sizeof(METHOD_SPAWN) - 1 && !memcmp(s, METHOD_SPAWN, sizeof(METHOD_SPAWN) - 1));
 }
 
 #define ERROR_NOPROC       "noproc"       /* no such actor or name */
@@ -51,12 +54,14 @@ static inline bool method_is_sys(const char *s, size_t length)
 #define ERROR_OVERLOADED   "overloaded"
 #define ERROR_PERMISSION   "permission"
 #define ERROR_IN_USE       "in_use"
-#define ERROR_NOT_JOINED   "not_joined" /* of a leave: the actor is no member */
-#define ERROR_SINGLE       "single"     /* of an introduction: the other group has one link only */
-#define ERROR_NO_INPUT     "no_input"   /* of the supervisor: its stdin is no pipe, or is closed */
-#define ERROR_NO_NAME      "no_name"    /* of the supervisor: no process has this name */
-#define ERROR_EXEC         "exec"       /* of the supervisor: the program could not be run */
-#define ERROR_ENDED        "ended"      /* of the supervisor: the program ended before it was up or ready */
+#define ERROR_NOT_JOINED   "not_joined"       /* of a leave: the actor is no member */
+#define ERROR_SINGLE       "single"           /* of an introduction: the other group has one link only */
+#define ERROR_NO_BEHAVIOR  "unknown_behavior" /* of a spawn elsewhere */
+#define ERROR_INIT_FAILED  "init_failed"
+#define ERROR_NO_INPUT     "no_input" /* of the supervisor: its stdin is no pipe, or is closed */
+#define ERROR_NO_NAME      "no_name"  /* of the supervisor: no process has this name */
+#define ERROR_EXEC         "exec"     /* of the supervisor: the program could not be run */
+#define ERROR_ENDED        "ended"    /* of the supervisor: the program ended before it was up or ready */
 
 /*
  * The negative errno that the API returns for an error of the runtime, or of the supervisor. 0: the error has

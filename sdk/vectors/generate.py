@@ -269,6 +269,10 @@ def frames_good():
     y_frames("error", Frame("error", A, B, 1, "counter.too_big", "5 is more than 4"))
     y_frames("error_empty_text", Frame("error", A, B, 1, "noproc", ""))
     y_frames("error_from_nobody", Frame("error", A, NOBODY, 1, "noproc", ""))
+    y_frames("call_spawn", Frame("call", Ref(1, 2, 0), A, "$spawn", ["counter", [5]], 6, 5),
+             Frame("call", Ref(1, 2, 0), A, "$spawn", ["counter", [], True, True], 7, 0))
+    y_frames("reply_spawn", Frame("reply", A, Ref(1, 2, 0), 6, Ref(1, 2, 9)),
+             Frame("error", A, Ref(1, 2, 0), 7, "init_failed", "EIO: counter: init: Input/output error"))
     y_frames("call_sys_actors", Frame("call", Ref(1, 2, 0), Ref(1, 7, 1), "$sys_actors", [100, 0], 6, 0))
     y_frames("reply_sys_actors", Frame("reply", Ref(1, 7, 1), Ref(1, 2, 0), 6, [
         {"ref": Ref(1, 2, 1), "behavior": "counter", "names": ["counter"], "status": "handling", "suspended": False, "method": "add",

@@ -105,6 +105,18 @@ def test_it_asks_actors():
     assert ["counter", {"$ref": ref}] in json.loads(client("call", "$broker", "names").stdout)
 
 
+def test_it_spawns_an_actor_in_a_group_of_another_language():
+    node.ctl("spawn", "--name", "host", "--wait", EXAMPLES + "/guest", "host")
+    counter = json.loads(client("call", "host", "$spawn", '"counter"', "[5]").stdout)["$ref"]
+    assert client("call", counter, "add", "1").stdout == "6\n"
+    group = counter.rsplit(".", 1)[0] + ".0>"  # the group itself does as well as an actor of it
+    assert json.loads(client("call", group, "$spawn", '"counter"', "[5]").stdout)["$ref"] != counter
+    assert "unknown_behavior: stranger" in client("call", group, "$spawn", '"stranger"', "[]", rc=1).stderr
+    assert "unknown_behavior" in client("call", "counter", "$spawn", '"counter"', "[5]", rc=1).stderr  # it has none at all
+    assert "init_failed: EINVAL: counter: init: " in client("call", group, "$spawn", '"counter"', "[]", rc=1).stderr
+    assert "bad_args" in client("call", group, "$spawn", '"counter"', "5", rc=1).stderr
+
+
 def test_it_hears_at_once_that_the_answer_will_not_come():
     assert "down" in client("call", "flaky", "crash", '"segv"', rc=1).stderr
 

@@ -145,6 +145,17 @@ def test_checksum_answers_others_while_a_file_is_read():
     assert "No such file" in call("checksum", "of", path + "-not", rc=6)
 
 
+def test_guest_spawns_an_actor_in_another_process():
+    for name in "left", "right":
+        node.ctl("spawn", "--name", name, "--wait=ready", "--", f"{EXAMPLES}/guest", name)
+    counter = call("left", "make", "right", 5)["$ref"]
+    assert counter.split(".")[1] == call("right", "make", "right", 1)["$ref"].split(".")[1]
+    assert call(counter, "add", 1) == 6
+    assert "no such actor" in call("left", "make", "nobody", 1, rc=6)
+    node.ctl("kill", "right")
+    until(lambda: f"{counter} has ended: " in node.ctl("logs", "left").stdout, "the DOWN of the counter")
+
+
 def test_family_restarts_those_who_rely_on_who_failed():
     spawn("family")
     before = call("family", "ls")

@@ -82,6 +82,7 @@
 #include <actor/process.h>  /* programs that the node runs */
 #include <actor/group.h>    /* this process and its loop; actor_main() */
 #include <actor/outside.h>  /* descriptors, inlets, offload */
+#include <actor/guest.h>    /* spawning in another group */
 #include <actor/client.h>   /* blocking, without actors */
 #include <actor/stream.h>   /* many answers to one call; calls that were given up */
 

@@ -54,6 +54,8 @@ struct actor_group_options {
 	void *log_arg;
 	/* The largest number of threads for actor_offload(). 0: 16. */
 	size_t offload_threads_max;
+	/* The largest number of living actors that others have spawned here (guest.h). 0: 65,536. */
+	size_t guests_max;
 };
 
 /*
