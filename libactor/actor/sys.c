@@ -10,6 +10,7 @@
 #include "libactor/actor/answer.h"
 #include "libactor/actor/guests.h"
 #include "libactor/actor/call.h"
+#include "libactor/actor/ending.h"
 #include "libactor/actor/history.h"
 #include "libactor/actor/links.h"
 #include "libactor/actor/mailbox.h"
@@ -58,6 +59,32 @@ static const char *wait_word(const struct actor *self)
 	if (list_is_linked(&self->task.blocked_link))
 		return "room";
 	return timer_is_armed(&self->task.wake_timer) ? "time" : "other";
+}
+
+const char *actor_life_word(int life)
+{
+	static const char *const words[] = {[ACTOR_LIFE_DEAD] = "dead",
+		[ACTOR_LIFE_STARTING] = "starting",
+		[ACTOR_LIFE_RUNNING] = "running",
+		[ACTOR_LIFE_PARKED] = "parked",
+		[ACTOR_LIFE_SUSPENDED] = "suspended",
+		[ACTOR_LIFE_DRAINING] = "draining",
+		[ACTOR_LIFE_STOPPING] = "stopping"};
+
+	return life >= 0 && life <= ACTOR_LIFE_STOPPING ? words[life] : "?";
+}
+
+enum actor_life sys_life(const struct actor *self)
+{
+	if (self->status == ACTOR_ENDING || self->stopping || ending_is_due(self))
+		return ACTOR_LIFE_STOPPING;
+	if (self->draining)
+		return ACTOR_LIFE_DRAINING;
+	if (self->suspended)
+		return ACTOR_LIFE_SUSPENDED;
+	if (!self->has_started)
+		return ACTOR_LIFE_STARTING;
+	return wait_word(self) ? ACTOR_LIFE_PARKED : ACTOR_LIFE_RUNNING;
 }
 
 static uint64_t memory_bytes(const struct actor *self)
@@ -195,8 +222,9 @@ static void status_put(struct buf *out, const struct actor *self)
 {
 	const struct history *history = history_of(self);
 
-	mp_put_map(out, STATUS_PAIRS + 7);
+	mp_put_map(out, STATUS_PAIRS + 8);
 	put_status(out, self);
+	put_str(out, "life", actor_life_word(sys_life(self)));
 	put_uint(out, "max_messages", self->mailbox.max_messages);
 	put_uint(out, "max_bytes", self->mailbox.max_bytes);
 	put_uint(out, "stashed", stash_count(self));

@@ -44,6 +44,7 @@ static inline void sys_take(actor_group *group, actor_msg *take, uint64_t serial
 	take->to = serial;
 	list_append(&group->sys_asked, &take->link);
 }
+enum actor_life sys_life(const struct actor *self);
 void sys_turn(actor_group *group);                          /* answers what was asked */
 int sys_state(struct actor *self, struct actor_from *from); /* answers `$sys_state`; in the actor's turn */
 void sys_end(actor_group *group);                           /* the group is being freed */

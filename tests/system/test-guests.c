@@ -140,6 +140,18 @@ static int on_kill(actor *self, const actor_msg *msg, actor_from *from)
 	return actor_reply(from, "i", actor_kill_and_wait(self, who, LONG_MS, NULL));
 }
 
+/* [who] → its status */
+static int on_status(actor *self, const actor_msg *msg, actor_from *from)
+{
+	actor_ref who;
+	int r;
+
+	if (actor_msg_unpack(msg, "r", &who) < 0)
+		return -EINVAL;
+	r = actor_status(self, who, LONG_MS);
+	return actor_reply(from, "s", r < 0 ? actor_strerror(r) : actor_life_word(r));
+}
+
 static int on_who(actor *self, const actor_msg *msg, actor_from *from)
 {
 	return actor_reply(from, "r", actor_self(self));
@@ -199,7 +211,8 @@ static const struct actor_method methods[] = {{.name = "who", .on_call = on_who}
 	{.name = "spawn", .on_call = on_spawn}, {.name = "asker", .on_call = on_asker},
 	{.name = "kill", .on_call = on_kill}, {.name = "told", .on_call = on_told},
 	{.name = "forget", .on_call = on_forget}, {.name = "go", .on_call = on_go},
-	{.name = "limit", .on_call = on_limit}, {.name = "alive", .on_call = on_alive}, {0}};
+	{.name = "status", .on_call = on_status}, {.name = "limit", .on_call = on_limit},
+	{.name = "alive", .on_call = on_alive}, {0}};
 static const struct actor_behavior member = {.name = "member",
 	.methods = methods,
 	.init = member_init,
@@ -429,6 +442,35 @@ static void test_who_is_killed_meanwhile_leaves_the_actor_unless_they_are_linked
 	}
 }
 
+static void expect_status(int by, actor_ref who, const char *want)
+{
+	actor_msg *reply = ask_reply(actor_to(refs[by]), "status", "r", who);
+	const char *word;
+
+	assert_int_equal(actor_msg_unpack(reply, "s", &word), 0);
+	assert_string_equal(word, want);
+	actor_msg_free(reply);
+}
+
+static void test_the_status_of_an_actor_of_another_group_is_known(void **state)
+{
+	struct spawned s;
+
+	members_start(state);
+	for (int by = 0; by < 2; by++) {
+		s = spawn_by(by, group_of(!by), "guest", "stay", "plain", LONG_MS);
+		expect_status(by, s.who, "running");
+		assert_int_equal(
+			actor_client_call(client, actor_to(s.who), "$sys_suspend", LONG_MS, NULL, ""), 0);
+		expect_status(by, s.who, "suspended");
+		assert_int_equal(ask_int(by, "kill", "r", s.who), 0);
+		expect_status(by, s.who, "dead");
+		s.who.group += 1000;
+		expect_status(by, s.who, "dead");
+	}
+	expect_status(0, group_of(1), actor_strerror(-EINVAL));
+}
+
 static void test_the_groups_end_in_the_middle_ends_the_wait(void **state)
 {
 	members_start(state);
@@ -452,6 +494,7 @@ int main(int argc, char **argv)
 		fact(test_the_two_ends_of_a_link_end_together),
 		fact(test_who_gives_up_leaves_the_actor_unless_they_are_linked),
 		fact(test_who_is_killed_meanwhile_leaves_the_actor_unless_they_are_linked),
+		fact(test_the_status_of_an_actor_of_another_group_is_known),
 		fact(test_the_groups_end_in_the_middle_ends_the_wait),
 	};
 

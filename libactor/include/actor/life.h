@@ -96,6 +96,30 @@ ACTOR_EXPORT int actor_kill_and_wait(
 ACTOR_EXPORT int actor_drain_and_wait(
 	actor *self, actor_ref who, int64_t timeout_ms, struct actor_cause *ret_cause);
 
+/* ---- status ---- */
+
+enum actor_life {
+	ACTOR_LIFE_DEAD,      /* it has ended, or never was */
+	ACTOR_LIFE_STARTING,  /* init has not returned, or a supervisor has not yet got all children up */
+	ACTOR_LIFE_RUNNING,   /* it handles messages, or waits for some */
+	ACTOR_LIFE_PARKED,    /* its handler waits: for an answer, for room, for time */
+	ACTOR_LIFE_SUSPENDED, /* it begins no message (`actorctl suspend`) */
+	ACTOR_LIFE_DRAINING,  /* actor_drain() */
+	ACTOR_LIFE_STOPPING,  /* asked to end, or ending: it has not told its monitors yet */
+};
+
+/*
+ * The status of an actor, as an enum actor_life; the latest in the list above that fits. For an actor of this
+ * group it is read at once, without a message, also outside a handler. For an actor of another group the
+ * handler is parked for a call that the runtime there answers at once (`$sys_status`), whatever the actor
+ * does; the answer may be out of date when it comes. @timeout_ms: for that call. Returns the status; -EINVAL
+ * (@who is nobody or a process; an actor of another group outside a handler); for an actor of another group
+ * also -ETIMEDOUT, -ECONNRESET (it is not known), -ECANCELED, -ENOTCONN. Source: ractor's get_status().
+ */
+ACTOR_EXPORT int actor_status(actor *self, actor_ref who, int64_t timeout_ms);
+/* The word of a status, in lower case; "?" for other numbers. */
+ACTOR_EXPORT const char *actor_life_word(int life);
+
 /* ---- children ---- */
 
 /*

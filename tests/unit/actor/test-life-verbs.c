@@ -944,6 +944,80 @@ static void without_malloc_cache(char **argv)
 	execv("/proc/self/exe", argv);
 }
 
+/* ---- status ---- */
+
+static int slow_init(actor *self, const void *arg)
+{
+	is_in = true;
+	while (!may_go && actor_sleep(self, 1) == 0)
+		;
+	return 0;
+}
+
+static const struct actor_behavior slow_starter = {.name = "slow", .init = slow_init};
+
+/* Waits in its handler until it is killed. */
+static int parker_park(actor *self, const actor_msg *msg)
+{
+	is_in = true;
+	return actor_sleep(self, 1000000);
+}
+
+static const struct actor_method parker_methods[] = {{.name = "linger", .on_cast = parker_park}, {0}};
+static const struct actor_behavior parker_behavior = {.name = "parker", .methods = parker_methods};
+
+static void expect_life(actor *self, actor_ref who, enum actor_life life)
+{
+	assert_string_equal(actor_life_word(actor_status(self, who, 0)), actor_life_word(life));
+}
+
+static void story_status(actor *self)
+{
+	struct actor_spawn_options instant = {.instant = true};
+	actor_ref who = subject(self), gone = who, stranger = who;
+
+	expect_life(self, actor_self(self), ACTOR_LIFE_RUNNING);
+	expect_life(self, who, ACTOR_LIFE_RUNNING);
+	assert_int_equal(actor_kill_and_wait(self, who, ACTOR_FOREVER, NULL), 0);
+	assert_int_equal(actor_spawn(self, &parker_behavior, NULL, &who), 0);
+	set_lingering(self, who);
+	expect_life(self, who, ACTOR_LIFE_PARKED);
+	assert_int_equal(actor_call(self, actor_to(who), "$sys_suspend", 1000, NULL, ""), 0);
+	expect_life(self, who, ACTOR_LIFE_SUSPENDED);
+	assert_int_equal(actor_drain(self, who), 0);
+	expect_life(self, who, ACTOR_LIFE_DRAINING);
+	assert_int_equal(actor_stop(self, who, NULL), 0);
+	expect_life(self, who, ACTOR_LIFE_STOPPING);
+	assert_int_equal(actor_kill_and_wait(self, who, ACTOR_FOREVER, NULL), 0);
+	expect_life(self, who, ACTOR_LIFE_DEAD);
+
+	may_go = is_in = false;
+	assert_int_equal(actor_spawn_with(self, &slow_starter, &instant, &who, NULL), 0);
+	expect_life(self, who, ACTOR_LIFE_STARTING);
+	while (!is_in)
+		actor_sleep(self, 1);
+	expect_life(self, who, ACTOR_LIFE_STARTING);
+	may_go = true;
+	while (actor_status(self, who, 0) == ACTOR_LIFE_STARTING)
+		actor_sleep(self, 1);
+	expect_life(self, who, ACTOR_LIFE_RUNNING);
+	assert_int_equal(actor_kill(self, who), 0);
+	expect_life(self, who, ACTOR_LIFE_STOPPING);
+
+	expect_life(self, gone, ACTOR_LIFE_DEAD);
+	stranger.node++;
+	expect_life(self, stranger, ACTOR_LIFE_DEAD);
+	gone.serial = 0;
+	assert_int_equal(actor_status(self, gone, 0), -EINVAL);
+	assert_string_equal(actor_life_word(-1), "?");
+	assert_string_equal(actor_life_word(ACTOR_LIFE_STOPPING + 1), "?");
+}
+
+static void test_the_status_of_an_actor_is_read_from_its_ref(void **state)
+{
+	life(story_status);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -971,6 +1045,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_post_start_comes_when_a_start_that_init_has_not_ended_is_over),
 		cmocka_unit_test(test_an_error_of_post_start_ends_the_actor),
 		cmocka_unit_test(test_an_instant_spawn_gives_the_ref_at_once_and_a_failure_is_told_later),
+		cmocka_unit_test(test_the_status_of_an_actor_is_read_from_its_ref),
 		cmocka_unit_test(test_messages_to_an_instant_actor_wait_for_its_init),
 		cmocka_unit_test(
 			test_a_start_that_takes_too_long_is_killed_and_its_spawner_told_when_it_is_over),
