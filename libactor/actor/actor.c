@@ -421,6 +421,7 @@ static void actor_handle(struct actor *self, actor_msg *msg)
 	case MSG_CALL:
 		r = actor_handle_call(self, msg);
 		break;
+	case MSG_NEXT:
 	case MSG_CAST:
 		r = actor_handle_cast(self, msg);
 		if (msg->id)

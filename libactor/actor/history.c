@@ -133,6 +133,8 @@ const char *history_kind(enum msg_kind kind)
 	case MSG_TICK:
 	case MSG_DUE:
 		return "timer";
+	case MSG_NEXT:
+		return "continue";
 	}
 	return "?";
 }

@@ -80,6 +80,24 @@ void mailbox_push_front(struct actor *to, actor_msg *take)
 	actor_make_runnable(to);
 }
 
+void mailbox_push_next(struct actor *to, actor_msg *take)
+{
+	struct list *at = to->mailbox.messages.next;
+
+	for (struct list *it = at; it != &to->mailbox.messages; it = it->next) {
+		const actor_msg *msg = container_of(it, actor_msg, link);
+
+		if (msg->kind == MSG_NEXT)
+			at = it->next;
+		else if (msg->kind != MSG_CALL || msg->method[0] != '$') /* `$sys_state` goes to the front */
+			break;
+	}
+	take->kind = MSG_NEXT;
+	mailbox_charge(&to->mailbox, take);
+	list_append(at, &take->link);
+	actor_make_runnable(to);
+}
+
 static void mailbox_discharge(struct mailbox *mailbox, const actor_msg *msg)
 {
 	if (mailbox->intake && mailbox->intake->oldest == &msg->link)

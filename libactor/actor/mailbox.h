@@ -31,6 +31,7 @@ bool mailbox_is_full(const struct mailbox *mailbox);
 bool mailbox_holds_back(const struct mailbox *mailbox);
 void mailbox_push(struct actor *to, actor_msg *take);       /* takes any message: senders check the limits */
 void mailbox_push_front(struct actor *to, actor_msg *take); /* the next message to be handled */
+void mailbox_push_next(struct actor *to, actor_msg *take);  /* the same, behind earlier ones of MSG_NEXT */
 actor_msg *mailbox_pop(struct actor *self);                 /* also wakes the next sender */
 void mailbox_drop(struct actor *self, int kind, uint64_t id); /* removes all messages of that kind and id */
 void mailbox_drop_exits(struct actor *self, actor_ref who); /* removes the exit signals of links with @who */

@@ -37,6 +37,7 @@ enum msg_kind {
 	MSG_TIMER, /* a cast */
 	MSG_TICK,  /* a cast of an interval, which goes on */
 	MSG_DUE,   /* a timer of this actor is due, and the actor has to send its cast */
+	MSG_NEXT,  /* a cast of the actor to itself, ahead of all that waits (actor_continue) */
 };
 
 struct actor_msg {

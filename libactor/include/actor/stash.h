@@ -54,6 +54,20 @@ ACTOR_EXPORT int actor_stash(actor *self, const actor_msg *msg);
 ACTOR_EXPORT int actor_unstash_all(actor *self);
 
 /*
+ * actor_continue() - the actor handles a cast of its own before all messages that wait
+ *
+ * The cast @method comes right after the running handler (in init: before the first message, and after
+ * post_start). Several casts of one handler come in the order of these calls. They wait in no full mailbox,
+ * and are handled also while the actor drains. A stop, an exit signal or a kill goes before them, and they
+ * are lost with it. An actor that continues in each such cast handles no message any more. Source: OTP's
+ * {continue, Term}, and handle_continue.
+ *
+ * Returns 0; -EINVAL outside a handler of @self, in terminate, or for a bad method or format; -EPROTO,
+ * -EMSGSIZE (as actor_cast); -ENOMEM.
+ */
+ACTOR_EXPORT int actor_continue(actor *self, const char *method, const char *format, ...);
+
+/*
  * actor_become() - the actor goes on with another behavior
  *
  * The running handler is finished; from the next message on @behavior handles everything: methods, DOWNs,

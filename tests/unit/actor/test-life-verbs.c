@@ -1018,6 +1018,76 @@ static void test_the_status_of_an_actor_is_read_from_its_ref(void **state)
 	life(story_status);
 }
 
+/* ---- continue ---- */
+
+static int further_init(actor *self, const void *arg)
+{
+	return actor_continue(self, "note", "s", "init");
+}
+
+static int further_post_start(actor *self)
+{
+	note("post_start ");
+	return 0;
+}
+
+/* Goes on with three casts, of which the second goes on with another one. */
+static int further_go(actor *self, const actor_msg *msg)
+{
+	note("go ");
+	assert_int_equal(actor_continue(self, "note", "s", "1"), 0);
+	assert_int_equal(actor_continue(self, "more", ""), 0);
+	assert_int_equal(actor_continue(self, "note", "s", "3"), 0);
+	assert_int_equal(actor_continue(self, "note", "q"), -EINVAL);
+	assert_int_equal(actor_continue(self, "", ""), -EINVAL);
+	return 0;
+}
+
+static int further_more(actor *self, const actor_msg *msg)
+{
+	note("more ");
+	return actor_continue(self, "note", "s", "2");
+}
+
+static int further_stop(actor *self, const actor_msg *msg)
+{
+	assert_int_equal(actor_continue(self, "note", "s", "lost"), 0);
+	return actor_stop(self, actor_self(self), NULL);
+}
+
+static void further_terminate(actor *self, const struct actor_cause *cause)
+{
+	note("terminate:%d ", actor_continue(self, "note", "s", "never"));
+}
+
+static const struct actor_method further_methods[] = {{.name = "note", .on_cast = subject_note},
+	{.name = "go", .on_cast = further_go}, {.name = "more", .on_cast = further_more},
+	{.name = "stop", .on_cast = further_stop}, {0}};
+static const struct actor_behavior further_behavior = {.name = "further",
+	.methods = further_methods,
+	.init = further_init,
+	.post_start = further_post_start,
+	.terminate = further_terminate};
+
+static void story_continue(actor *self)
+{
+	struct actor_spawn_options instant = {.instant = true};
+	actor_ref who;
+
+	assert_int_equal(actor_spawn_with(self, &further_behavior, &instant, &who, NULL), 0);
+	cast_note(self, who, "a");
+	assert_int_equal(actor_cast(self, actor_to(who), "go", ""), 0);
+	cast_note(self, who, "b");
+	assert_int_equal(actor_cast(self, actor_to(who), "stop", ""), 0);
+	assert_int_equal(actor_wait(self, who, ACTOR_FOREVER, NULL), 0);
+	expect_log("post_start init a go 1 more 3 2 b terminate:-22 ");
+}
+
+static void test_what_an_actor_continues_with_comes_before_all_that_waits(void **state)
+{
+	life(story_continue);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -1045,6 +1115,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_post_start_comes_when_a_start_that_init_has_not_ended_is_over),
 		cmocka_unit_test(test_an_error_of_post_start_ends_the_actor),
 		cmocka_unit_test(test_an_instant_spawn_gives_the_ref_at_once_and_a_failure_is_told_later),
+		cmocka_unit_test(test_what_an_actor_continues_with_comes_before_all_that_waits),
 		cmocka_unit_test(test_the_status_of_an_actor_is_read_from_its_ref),
 		cmocka_unit_test(test_messages_to_an_instant_actor_wait_for_its_init),
 		cmocka_unit_test(
