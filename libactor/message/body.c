@@ -13,6 +13,7 @@
 
 #include "libactor/message/msg.h"
 #include "libactor/message/object.h"
+#include "libactor/protocol/mp-encode.h"
 #include "libactor/protocol/mp.h"
 #include "libactor/util/arena.h"
 
@@ -28,6 +29,40 @@ static const char *format_blank(const char *at)
 	while (*at == ' ' || *at == ',' || *at == ':')
 		at++;
 	return at;
+}
+
+/*
+ * Most formats are a row of values, without brackets, blanks, `?` and `*`. Such a row is checked, packed and
+ * unpacked by short loops of its own, which come to the same result as the general functions.
+ */
+static inline int format_row(const char *at)
+{
+	for (int n = 0;; n++) {
+		switch (*at++) {
+		case 0:
+			return n;
+		case 'i':
+		case 'I':
+		case 'u':
+		case 'U':
+		case 'b':
+		case 'f':
+		case 'n':
+		case 'r':
+		case 'o':
+		case 'm':
+			continue;
+		case 's':
+			at += *at == '#';
+			continue;
+		case 'y':
+			if (*at++ == '#')
+				continue;
+			return -1;
+		default:
+			return -1;
+		}
+	}
 }
 
 /*
@@ -228,6 +263,52 @@ static int pack_values(
 	}
 }
 
+#define ROW_VALUE_MAX_BYTES MP_REF_BYTES /* the longest value of a fixed length */
+
+/*
+ * Packs a row of @n values, after the head of their array if @kind has one. Room is reserved for all values
+ * of a fixed length at once, and again after each of another length.
+ */
+static int pack_row(struct buf *b, struct body_values *values, const char *at, unsigned n,
+	enum body_kind kind, unsigned depth)
+{
+	uint8_t *p = buf_reserve(b, MP_HEAD_MAX_BYTES + (size_t)n * ROW_VALUE_MAX_BYTES);
+	int e;
+
+	if (p && kind == BODY_ARGS)
+		p = mp_encode_array(p, n);
+	for (; p && n; n--) {
+		switch (*at) {
+		case 'i':
+			p = mp_encode_int(p, va_arg(values->list, int));
+			break;
+		case 'I':
+			p = mp_encode_int(p, va_arg(values->list, int64_t));
+			break;
+		case 'u':
+			p = mp_encode_uint(p, va_arg(values->list, unsigned));
+			break;
+		case 'U':
+			p = mp_encode_uint(p, va_arg(values->list, uint64_t));
+			break;
+		case 'r':
+			p = mp_encode_ref(p, va_arg(values->list, actor_ref));
+			break;
+		default:
+			b->size_bytes = (size_t)(p - b->data);
+			e = pack_value(b, values, &at, depth, false);
+			if (e)
+				return e;
+			p = buf_reserve(b, (size_t)n * ROW_VALUE_MAX_BYTES);
+			continue;
+		}
+		at++;
+	}
+	if (p)
+		b->size_bytes = (size_t)(p - b->data);
+	return 0; /* pack_end() sees that there was no memory */
+}
+
 static int pack_end(struct buf *b, size_t start_bytes, int e)
 {
 	if (!e)
@@ -246,11 +327,19 @@ int body_vpack(struct buf *b, enum body_kind kind, const char *format, va_list a
 	const char *check = format ? format : "";
 	const char *at = check;
 	struct body_values values;
-	int n, e = 0;
+	int n = format_row(at), e = 0;
+	bool is_row = n >= 0;
 
-	n = format_check(&check, 0, true, depth);
+	if (!is_row)
+		n = format_check(&check, 0, true, depth);
 	if (n < 0 || (kind == BODY_RESULT && n > 1))
 		return -EINVAL;
+	if (is_row && n > 0) {
+		va_copy(values.list, args);
+		e = pack_row(b, &values, at, (unsigned)n, kind, depth);
+		va_end(values.list);
+		return pack_end(b, start_bytes, e);
+	}
 	if (kind == BODY_ARGS)
 		mp_put_array(b, (uint32_t)n);
 	else if (n == 0)
@@ -352,29 +441,25 @@ static bool format_is_optional(const char *at)
 
 static int unpack_signed(struct mp_reader *r, int64_t min, int64_t max, int64_t *ret)
 {
-	struct mp_reader copy = *r;
 	int64_t v;
 
-	if (mp_read_int(&copy, &v))
+	if (mp_read_int(r, &v))
 		return mp_peek(r) == MP_UINT ? -ERANGE : -EPROTO;
 	if (v < min || v > max)
 		return -ERANGE;
 	*ret = v;
-	*r = copy;
 	return 0;
 }
 
 static int unpack_unsigned(struct mp_reader *r, uint64_t max, uint64_t *ret)
 {
-	struct mp_reader copy = *r;
 	uint64_t v;
 
-	if (mp_read_uint(&copy, &v))
+	if (mp_read_uint(r, &v))
 		return mp_peek(r) == MP_INT ? -ERANGE : -EPROTO;
 	if (v > max)
 		return -ERANGE;
 	*ret = v;
-	*r = copy;
 	return 0;
 }
 
@@ -599,17 +684,47 @@ static int unpack_value(struct unpack *u, const char **format, struct mp_reader 
 	}
 }
 
+/* Reads @n values against a row of values. */
+static int unpack_row(struct unpack *u, const char *at, struct mp_reader *r, uint32_t n)
+{
+	int e;
+
+	for (; *at; n--) {
+		if (!n)
+			return -EPROTO;
+		switch (*at) {
+		case 'I':
+			e = unpack_signed(r, INT64_MIN, INT64_MAX, va_arg(u->values.list, int64_t *));
+			at++;
+			break;
+		case 'U':
+			e = unpack_unsigned(r, UINT64_MAX, va_arg(u->values.list, uint64_t *));
+			at++;
+			break;
+		default:
+			e = unpack_value(u, &at, r);
+		}
+		if (e)
+			return e;
+	}
+	return n ? -EPROTO : 0;
+}
+
 int body_vunpack(const void *body, size_t body_bytes, enum body_kind kind, void **arena, const char *format,
 	va_list args)
 {
 	struct mp_reader r = mp_reader(body, body_bytes);
 	const char *check = format ? format : "";
-	const char *at = format_blank(check);
+	const char *at = check;
 	struct unpack u = {.arena = arena};
 	uint32_t n_values = 1;
-	int n, e;
+	int n = format_row(at), e;
+	bool is_row = n >= 0;
 
-	n = format_check(&check, 0, false, kind == BODY_ARGS ? 1 : 0);
+	if (!is_row) {
+		at = format_blank(check);
+		n = format_check(&check, 0, false, kind == BODY_ARGS ? 1 : 0);
+	}
 	if (n < 0 || (kind == BODY_RESULT && n > 1))
 		return -EINVAL;
 	if (kind == BODY_ARGS && mp_read_array(&r, &n_values))
@@ -617,7 +732,7 @@ int body_vunpack(const void *body, size_t body_bytes, enum body_kind kind, void 
 	if (kind == BODY_RESULT && !*at)
 		at = "n";
 	va_copy(u.values.list, args);
-	e = unpack_values(&u, &at, 0, &r, n_values);
+	e = is_row ? unpack_row(&u, at, &r, n_values) : unpack_values(&u, &at, 0, &r, n_values);
 	va_end(u.values.list);
 	if (!e && r.at != r.end)
 		e = -EPROTO;

@@ -152,7 +152,50 @@ static int mp_read_integer(struct mp_reader *r, uint64_t *ret, bool *ret_negativ
 	return 0;
 }
 
-int mp_read_uint(struct mp_reader *r, uint64_t *ret)
+/* Reads an integer in one of the forms that are never negative. False: it has another form, or is cut off. */
+static inline bool mp_read_plain(struct mp_reader *r, uint64_t *ret)
+{
+	const uint8_t *at = r->at;
+	size_t left = mp_left(r);
+
+	if (!left)
+		return false;
+	if (*at < 0x80) {
+		*ret = *at;
+		r->at = at + 1;
+		return true;
+	}
+	switch (*at) {
+	case 0xcc:
+		if (left < 2)
+			return false;
+		*ret = mp_load(at + 1, 1);
+		r->at = at + 2;
+		return true;
+	case 0xcd:
+		if (left < 3)
+			return false;
+		*ret = mp_load(at + 1, 2);
+		r->at = at + 3;
+		return true;
+	case 0xce:
+		if (left < 5)
+			return false;
+		*ret = mp_load(at + 1, 4);
+		r->at = at + 5;
+		return true;
+	case 0xcf:
+		if (left < 9)
+			return false;
+		*ret = mp_load(at + 1, 8);
+		r->at = at + 9;
+		return true;
+	default:
+		return false;
+	}
+}
+
+static int mp_read_uint_other(struct mp_reader *r, uint64_t *ret)
 {
 	struct mp_reader copy = *r;
 	bool negative;
@@ -165,16 +208,34 @@ int mp_read_uint(struct mp_reader *r, uint64_t *ret)
 	return 0;
 }
 
-int mp_read_int(struct mp_reader *r, int64_t *ret)
+int mp_read_uint(struct mp_reader *r, uint64_t *ret)
 {
-	struct mp_reader copy = *r;
+	return mp_read_plain(r, ret) ? 0 : mp_read_uint_other(r, ret);
+}
+
+static int mp_read_int_other(struct mp_reader *r, int64_t *ret)
+{
 	bool negative;
 	uint64_t v;
 
-	if (mp_read_integer(&copy, &v, &negative) || (!negative && v > INT64_MAX))
+	if (mp_read_integer(r, &v, &negative))
 		return -EPROTO;
+	*ret = (int64_t)v; /* it has the form of a signed number, so it fits */
+	return 0;
+}
+
+int mp_read_int(struct mp_reader *r, int64_t *ret)
+{
+	const uint8_t *start = r->at;
+	uint64_t v;
+
+	if (!mp_read_plain(r, &v))
+		return mp_read_int_other(r, ret);
+	if (v > INT64_MAX) {
+		r->at = start;
+		return -EPROTO;
+	}
 	*ret = (int64_t)v;
-	*r = copy;
 	return 0;
 }
 

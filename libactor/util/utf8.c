@@ -77,8 +77,14 @@ bool utf8_is_plain(const char *s, size_t len)
 		len -= 8;
 	}
 	while (len) {
-		size_t n = utf8_char_bytes(s, len);
+		size_t n;
 
+		if ((unsigned char)(*s - 0x20) < 0x5f) { /* ASCII, as most are */
+			s++;
+			len--;
+			continue;
+		}
+		n = utf8_char_bytes(s, len);
 		if (!n || utf8_char_is_control(s))
 			return false;
 		s += n;

@@ -387,6 +387,10 @@ static void test_malformed_body_is_refused_by_every_reader(void **state)
 	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
 		assert_int_equal(actor_msg_unpack(msg, formats[i], &s, &len), -EPROTO);
 	actor_msg_free(msg);
+	msg = BYTES("\x93\xcd\x01\x02"); /* three values in the bytes of one */
+	assert_int_equal(actor_msg_unpack(msg, "i", &len), -EPROTO);
+	assert_int_equal(actor_msg_unpack(msg, "[i]", &len), -EPROTO);
+	actor_msg_free(msg);
 	msg = BYTES("\x91\x01\x02"); /* one byte too many */
 	assert_int_equal(actor_msg_unpack(msg, "*"), -EPROTO);
 	actor_msg_free(msg);
