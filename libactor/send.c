@@ -184,17 +184,16 @@ int send_args_body(actor_group *group, const struct send_args *args, const uint8
 int send_vcast(actor_group *group, struct actor *self, const struct wire_dest *to, const char *method,
 	const char *format, va_list args)
 {
+	struct wire_str name;
 	int r;
 
-	r = post_check_method(method);
+	r = post_method(method, &name);
 	if (r == 0)
 		r = send_ready(group, self, to, SEND_BLOCK_MAX);
 	if (r < 0)
 		return r;
 	r = body_vpack_alone(&group->scratch, BODY_ARGS, format, args);
-	return r < 0 ? r
-		     : send_cast(group, self, to, wire_cstr(method), group->scratch.data,
-			       group->scratch.size_bytes);
+	return r < 0 ? r : send_cast(group, self, to, name, group->scratch.data, group->scratch.size_bytes);
 }
 
 int send_cast_msg(actor_group *group, struct actor *self, const struct wire_dest *to, const char *method,
@@ -296,12 +295,38 @@ int send_call_for_other(actor *self, actor_ref ref, const char *method, const ac
 		self->group, self, &to, wire_cstr(method), body, body_bytes, NEVER_NS, ret_sent, ret_msg);
 }
 
+/* A cast to a ref has failed, and there is no other way to its target. */
+static int cast_failed(
+	actor *self, const actor_dest *to, int r, const char *method, const char *format, va_list args)
+{
+	struct send send = {self->group, self, to, SEND_BLOCK_MAX, .is_cast = true};
+
+	(void)send_find(&send);
+	(void)send_again(&send, &r);
+	send_dead_vcast(&send, r, method, format, args);
+	return send_cast_result(&send, r);
+}
+
 int actor_cast(actor *self, actor_dest to, const char *method, const char *format, ...)
 {
-	struct send send = {self->group, self, &to, SEND_BLOCK_MAX, .is_cast = true};
+	struct send send;
 	va_list args;
 	int r;
 
+	if (!to.name) {
+		const struct wire_dest dest = {.ref = to.to.ref};
+
+		va_start(args, format);
+		r = send_vcast(self->group, self, &dest, method, format, args);
+		va_end(args);
+		if (r == 0)
+			return 0;
+		va_start(args, format);
+		r = cast_failed(self, &to, r, method, format, args);
+		va_end(args);
+		return r;
+	}
+	send = (struct send){self->group, self, &to, SEND_BLOCK_MAX, .is_cast = true};
 	if (send_is_to_all(&to)) {
 		r = send_all_ready(self->group, self, &to, SEND_BLOCK_MAX);
 		if (r < 0)

@@ -46,15 +46,9 @@ void mailbox_init(struct mailbox *mailbox, const struct actor_behavior *behavior
 	list_init(&mailbox->paused);
 }
 
-bool mailbox_is_full(const struct mailbox *mailbox)
+bool mailbox_makes_wait(const struct mailbox *mailbox)
 {
-	return mailbox->n_messages >= mailbox->max_messages || mailbox->n_bytes >= mailbox->max_bytes;
-}
-
-bool mailbox_holds_back(const struct mailbox *mailbox)
-{
-	return mailbox_is_full(mailbox) &&
-	       (!mailbox->intake || mailbox->intake->overload.limits.overflow == ACTOR_BLOCK);
+	return !mailbox->intake || mailbox->intake->overload.limits.overflow == ACTOR_BLOCK;
 }
 
 static void mailbox_charge(struct mailbox *mailbox, actor_msg *msg)

@@ -26,9 +26,16 @@ struct mailbox {
 uint32_t mailbox_max_messages(const struct actor_behavior *behavior);
 uint32_t mailbox_max_bytes(const struct actor_behavior *behavior);
 void mailbox_init(struct mailbox *mailbox, const struct actor_behavior *behavior);
-bool mailbox_is_full(const struct mailbox *mailbox);
-/* True when the mailbox is full and makes its senders wait. */
-bool mailbox_holds_back(const struct mailbox *mailbox);
+static inline bool mailbox_is_full(const struct mailbox *mailbox)
+{
+	return mailbox->n_messages >= mailbox->max_messages || mailbox->n_bytes >= mailbox->max_bytes;
+}
+/* When it is full its senders wait. */
+bool mailbox_makes_wait(const struct mailbox *mailbox);
+static inline bool mailbox_holds_back(const struct mailbox *mailbox)
+{
+	return __builtin_expect(mailbox_is_full(mailbox), 0) && mailbox_makes_wait(mailbox);
+}
 void mailbox_push(struct actor *to, actor_msg *take);       /* takes any message: senders check the limits */
 void mailbox_push_front(struct actor *to, actor_msg *take); /* the next message to be handled */
 void mailbox_push_next(struct actor *to, actor_msg *take);  /* the same, behind earlier ones of MSG_NEXT */

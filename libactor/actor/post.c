@@ -44,8 +44,13 @@ int send_ready(actor_group *group, struct actor *self, const struct wire_dest *t
 
 	if (group->room_of) /* the room was meant for another message */
 		mailbox_pass_on(group);
-	if (dest_is_local(group, to))
+	if (dest_is_local(group, to)) {
+		target = actor_find(group, to->ref.serial);
+		if (target && target->status != ACTOR_ENDING && !target->draining &&
+			!mailbox_is_full(&target->mailbox))
+			return 0;
 		return mailbox_wait_room(group, to->ref.serial, self, deadline_ns, &target);
+	}
 	if (!to->name.s && (to->ref.node != group->node || !to->ref.group))
 		return -ESRCH;
 	peer = to->name.s ? group->uplink.peer : peer_route(group, to->ref.group, true);
@@ -86,58 +91,72 @@ int send_all_ready_by_broker(actor_group *group, struct actor *self, int64_t dea
 	return peer_wait_unpaused(&peer, &all, sender, deadline_ns);
 }
 
+/* A sent message of a trace that is looked at. */
+static void send_show(actor_group *group, enum tap_path path, const struct wire_dest *to, actor_ref from,
+	struct wire_str method, const void *args, size_t args_bytes, const struct wire_trace *trace)
+{
+	taps_show(group, path,
+		&(struct wire_frame){.type = WIRE_CAST,
+			.to = *to,
+			.from = from,
+			.method = method,
+			.body = args,
+			.body_bytes = args_bytes,
+			.trace = *trace});
+}
+
+static int send_cast_here(actor_group *group, actor_ref from, const struct wire_trace *cause,
+	const struct wire_dest *to, struct wire_str method, const void *args, size_t args_bytes)
+{
+	struct actor *target = actor_find(group, to->ref.serial);
+	const struct wire_trace *trace;
+	struct wire_trace room;
+	int64_t retry_ms;
+	actor_msg *msg;
+	int r;
+
+	if (!target || target->status == ACTOR_ENDING || target->draining) {
+		group->stats.casts_dropped++;
+		dead_letter_of_cast(group, to->ref, from, method, args, args_bytes);
+		return target && target->draining ? -ESHUTDOWN : 0;
+	}
+	trace = trace_next(group, cause, &room);
+	r = msg_new_traced(&msg, from, method, args, args_bytes, trace);
+	if (r < 0)
+		return r;
+	msg->kind = MSG_CAST;
+	r = loss_error(mailbox_offer(target, msg, &retry_ms));
+	if (r == 0 && taps_look(group, trace))
+		send_show(group, TAP_LOCAL, to, from, method, args, args_bytes, trace);
+	return r;
+}
+
 int send_caused_cast(actor_group *group, struct actor *self, const struct wire_trace *cause,
 	const struct wire_dest *to, struct wire_str method, const void *args, size_t args_bytes)
 {
 	actor_ref from = self ? self->ref : group_ref(group, 0);
 	const struct wire_trace *trace;
-	bool local = dest_is_local(group, to);
 	struct wire_trace room;
-	struct actor *target;
 	struct peer *peer;
 	struct buf *out;
 	bool had_failed;
-	int64_t retry_ms;
-	actor_msg *msg;
 	int r;
 
-	if (local) {
-		target = actor_find(group, to->ref.serial);
-		if (!target || target->status == ACTOR_ENDING || target->draining) {
-			group->stats.casts_dropped++;
-			dead_letter_of_cast(group, to->ref, from, method, args, args_bytes);
-			return target && target->draining ? -ESHUTDOWN : 0;
-		}
-		trace = trace_next(group, cause, &room);
-		r = msg_new_traced(&msg, from, method, args, args_bytes, trace);
-		if (r < 0)
-			return r;
-		msg->kind = MSG_CAST;
-		r = loss_error(mailbox_offer(target, msg, &retry_ms));
-		if (r < 0)
-			return r;
-	} else {
-		peer = to->name.s ? group->uplink.peer : peer_route(group, to->ref.group, true);
-		if (!peer)
-			return send_no_route(group, to);
-		trace = trace_next(group, cause, &room);
-		out = peer_out(peer);
-		had_failed = out->failed;
-		wire_put_traced_cast(out, to, from, method, args, args_bytes, trace);
-		r = buf_whole(out, had_failed);
-		if (r < 0)
-			return r;
-		peer_wrote(peer);
-	}
+	if (dest_is_local(group, to))
+		return send_cast_here(group, from, cause, to, method, args, args_bytes);
+	peer = to->name.s ? group->uplink.peer : peer_route(group, to->ref.group, true);
+	if (!peer)
+		return send_no_route(group, to);
+	trace = trace_next(group, cause, &room);
+	out = peer_out(peer);
+	had_failed = out->failed;
+	wire_put_traced_cast(out, to, from, method, args, args_bytes, trace);
+	r = buf_whole(out, had_failed);
+	if (r < 0)
+		return r;
+	peer_wrote(peer);
 	if (taps_look(group, trace))
-		taps_show(group, local ? TAP_LOCAL : TAP_SENT,
-			&(struct wire_frame){.type = WIRE_CAST,
-				.to = *to,
-				.from = from,
-				.method = method,
-				.body = args,
-				.body_bytes = args_bytes,
-				.trace = *trace});
+		send_show(group, TAP_SENT, to, from, method, args, args_bytes, trace);
 	return 0;
 }
 

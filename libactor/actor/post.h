@@ -33,8 +33,26 @@ int send_cast(actor_group *group, struct actor *self, const struct wire_dest *to
 /* The same in the trace of @cause instead; NULL: in no trace. */
 int send_caused_cast(actor_group *group, struct actor *self, const struct wire_trace *cause,
 	const struct wire_dest *to, struct wire_str method, const void *args, size_t args_bytes);
-/* Returns -EINVAL for a name that would make a peer end the link. */
+/* Measures the name of a method. Returns -EINVAL for a name that would make a peer end the link. */
+static inline int post_method(const char *method, struct wire_str *ret)
+{
+	size_t len = 0;
+
+	if (!method)
+		return -EINVAL;
+	while (len <= WIRE_NAME_MAX_BYTES &&
+		(unsigned char)(method[len] - 0x20) < 0x5f) /* mostly all of it */
+		len++;
+	if (!method[len] && len - 1 < WIRE_NAME_MAX_BYTES) {
+		*ret = wire_str(method, len);
+		return 0;
+	}
+	*ret = wire_cstr(method);
+	return wire_name_is_valid(ret->s, ret->len) ? 0 : -EINVAL;
+}
 static inline int post_check_method(const char *method)
 {
-	return method && wire_name_is_valid(method, strlen(method)) ? 0 : -EINVAL;
+	struct wire_str name;
+
+	return post_method(method, &name);
 }

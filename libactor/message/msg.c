@@ -150,9 +150,13 @@ actor_msg *actor_msg_free(actor_msg *msg)
 {
 	if (!msg)
 		return NULL;
-	arena_free(msg->arena);
-	buf_deinit(&msg->out);
-	free(msg->cause);
+	/* most messages have none of these */
+	if (msg->arena)
+		arena_free(msg->arena);
+	if (msg->out.data)
+		buf_deinit(&msg->out);
+	if (msg->cause)
+		free(msg->cause);
 	free(msg);
 	return NULL;
 }

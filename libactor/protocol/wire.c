@@ -13,11 +13,6 @@
 #include "libactor/protocol/mp.h"
 #include "libactor/util/utf8.h"
 
-struct wire_str wire_cstr(const char *s)
-{
-	return wire_str(s, s ? strlen(s) : 0);
-}
-
 bool wire_name_is_valid(const char *s, size_t len)
 {
 	return len >= 1 && len <= WIRE_NAME_MAX_BYTES && utf8_is_plain(s, len);

@@ -52,7 +52,10 @@ static inline struct wire_str wire_str(const char *s, size_t len)
 {
 	return (struct wire_str){s, len};
 }
-struct wire_str wire_cstr(const char *s);
+static inline struct wire_str wire_cstr(const char *s)
+{
+	return wire_str(s, s ? strlen(s) : 0);
+}
 static inline bool wire_str_equal(struct wire_str a, struct wire_str b)
 {
 	return a.len == b.len && !memcmp(a.s, b.s, a.len);

@@ -44,24 +44,6 @@ int slots_take(struct slots *slots, void *item, uint64_t *ret_id)
 	return 0;
 }
 
-static struct slots_entry *slots_find(const struct slots *slots, uint64_t id)
-{
-	uint32_t index = (uint32_t)id - 1;
-
-	if (!(uint32_t)id || index >= slots->n_entries)
-		return NULL;
-	if (slots->entries[index].generation != id >> 32 || !slots->entries[index].item)
-		return NULL;
-	return &slots->entries[index];
-}
-
-void *slots_get(const struct slots *slots, uint64_t id)
-{
-	struct slots_entry *entry = slots_find(slots, id);
-
-	return entry ? entry->item : NULL;
-}
-
 void slots_give(struct slots *slots, uint64_t id)
 {
 	struct slots_entry *entry = slots_find(slots, id);

@@ -23,7 +23,23 @@ struct slots {
 
 void slots_deinit(struct slots *slots);
 int slots_take(struct slots *slots, void *item, uint64_t *ret_id); /* 0 or -ENOMEM */
-void *slots_get(const struct slots *slots, uint64_t id); /* NULL: the item was given back, or never existed */
+static inline struct slots_entry *slots_find(const struct slots *slots, uint64_t id)
+{
+	uint32_t index = (uint32_t)id - 1;
+
+	if (!(uint32_t)id || index >= slots->n_entries)
+		return NULL;
+	if (slots->entries[index].generation != id >> 32 || !slots->entries[index].item)
+		return NULL;
+	return &slots->entries[index];
+}
+/* NULL: the item was given back, or never existed. */
+static inline void *slots_get(const struct slots *slots, uint64_t id)
+{
+	const struct slots_entry *entry = slots_find(slots, id);
+
+	return entry ? entry->item : NULL;
+}
 void slots_give(struct slots *slots, uint64_t id);
 /* The item whose id has these low 32 bits; they must be those of an item that was not given back. */
 static inline void *slots_at(const struct slots *slots, uint32_t low_bits)
