@@ -31,6 +31,7 @@
 #include "libactor/loop/bell.h"
 #include "libactor/loop/loop.h"
 #include "libactor/loop/timer.h"
+#include "libactor/message/blocks.h"
 #include "libactor/node/announce.h"
 #include "libactor/node/door.h"
 #include "libactor/node/flush.h"
@@ -350,6 +351,16 @@ static void group_stop_is_over(actor_group *group)
 	atomic_store(&group->stop_requested, false);
 }
 
+static int group_pump(actor_group *group, bool (*done)(void *arg), void *arg)
+{
+	int r;
+
+	blocks_begin();
+	r = loop_pump(&group->loop, done, arg, NEVER_NS);
+	blocks_end();
+	return r;
+}
+
 int actor_group_run(actor_group *group)
 {
 	int r;
@@ -357,7 +368,7 @@ int actor_group_run(actor_group *group)
 	if (group->loop.in_loop)
 		return -EDEADLK;
 	group_tell_ready(group);
-	r = loop_pump(&group->loop, group_is_idle, group, NEVER_NS);
+	r = group_pump(group, group_is_idle, group);
 	if (r == 0 && group->uplink.gone)
 		return -ENOTCONN;
 	if (r == 0)
@@ -425,7 +436,7 @@ int group_spawn(actor_group *group, const struct actor_behavior *behavior, const
 	actor_joins_stop(self);
 	ref = self->ref;
 	self->spawn_wait = &wait;
-	r = loop_pump(&group->loop, group_spawn_is_done, &wait, NEVER_NS);
+	r = group_pump(group, group_spawn_is_done, &wait);
 	if (!wait.done) {
 		self = actor_find(group, ref.serial);
 		if (self) {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libactor/message/blocks.h"
 #include "libactor/message/object.h"
 #include "libactor/protocol/mp.h"
 #include "libactor/util/arena.h"
@@ -19,17 +20,17 @@ static const uint8_t msg_nil[] = {0xc0};
 /* @ret_room: has @a_bytes + @b_bytes behind the struct. */
 static int msg_alloc(actor_msg **ret, size_t a_bytes, size_t b_bytes, char **ret_room)
 {
+	uint8_t block_size;
 	size_t size;
 	actor_msg *msg;
 
 	if (__builtin_add_overflow(a_bytes, b_bytes, &size) ||
 		__builtin_add_overflow(size, sizeof(*msg), &size))
 		return -ENOMEM;
-	msg = malloc(size);
+	msg = block_take(size, &block_size);
 	if (!msg)
 		return -ENOMEM;
-	memset(msg, 0, sizeof(*msg));
-	msg->method = "";
+	*msg = (actor_msg){.method = "", .block_size = block_size};
 	*ret = msg;
 	*ret_room = (char *)(msg + 1);
 	return 0;
@@ -157,7 +158,7 @@ actor_msg *actor_msg_free(actor_msg *msg)
 		buf_deinit(&msg->out);
 	if (msg->cause)
 		free(msg->cause);
-	free(msg);
+	block_give(msg, msg->block_size);
 	return NULL;
 }
 

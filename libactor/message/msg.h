@@ -46,6 +46,7 @@ struct actor_msg {
 	enum msg_kind kind : 8;
 	bool traced;           /* has a msg_trace() */
 	bool wants_stream;     /* a call: has a msg_credit() */
+	uint8_t block_size;    /* blocks.h */
 	uint32_t charge_bytes; /* the bytes for which the message counts in a mailbox */
 	uint64_t id;           /* of a call, a monitor (of an actor or of process groups), a watch, a timer */
 	int64_t deadline_us;   /* of a call */
