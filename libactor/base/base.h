@@ -154,6 +154,7 @@ struct actor_group {
 	struct transport *transport;
 	const struct peer_hooks *peer_hooks;
 	struct hash peers;
+	struct peer *last_peer; /* whom peer_find() found last; NULL: nobody */
 	struct list peers_over; /* struct peer.over_link */
 	struct list dirty;      /* struct peer.dirty_link */
 	struct hash pauses;     /* struct pause.node (pressure.c): the pauses that we told peers */

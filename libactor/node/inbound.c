@@ -378,11 +378,9 @@ static bool inbound_monitor(struct peer *peer, const struct wire_frame *frame)
 	return true;
 }
 
-static bool peer_still_linked(actor_group *group, uint64_t id)
+static bool peer_still_linked(const struct peer *peer)
 {
-	struct peer *peer = peer_find(group, id);
-
-	return peer && peer->pipe;
+	return !peer->over && peer->pipe;
 }
 
 /* False: the peer, or its link, is gone. */
@@ -390,7 +388,6 @@ static bool inbound_exit(struct peer *peer, const struct wire_frame *frame)
 {
 	actor_group *group = peer->group;
 	struct actor_cause cause;
-	uint64_t id = peer->id;
 	struct actor *to;
 	actor_ref ref;
 
@@ -401,7 +398,7 @@ static bool inbound_exit(struct peer *peer, const struct wire_frame *frame)
 		link_exit_received(to, frame->from, frame->id, &cause);
 	else if (!inbound_refuses_end(peer, frame))
 		exit_received(to, frame->from, &cause, 0, NULL);
-	return peer_still_linked(group, id);
+	return peer_still_linked(peer);
 }
 
 /* A peer asks that one of our actors ends. */
@@ -427,8 +424,6 @@ static void inbound_end(struct peer *peer, const struct wire_frame *frame)
 static bool inbound_pressure(struct peer *peer, const struct wire_frame *frame)
 {
 	const actor_ref *ref = frame->has_ref ? &frame->to.ref : NULL;
-	actor_group *group = peer->group;
-	uint64_t id = peer->id;
 
 	if (frame->type == WIRE_RESUME) {
 		peer_resume_received(peer, ref);
@@ -436,7 +431,7 @@ static bool inbound_pressure(struct peer *peer, const struct wire_frame *frame)
 	}
 	if (!peer_pause_received(peer, ref, frame->method))
 		peer_cut(peer, "it pauses too many actors");
-	return peer_still_linked(group, id);
+	return peer_still_linked(peer);
 }
 
 /* False: the peer, or its link, is gone. */
@@ -444,7 +439,6 @@ static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
 {
 	actor_group *group = peer->group;
 	struct actor_cause cause;
-	uint64_t id = peer->id;
 	struct actor *to;
 	actor_ref ref;
 	const char *lie = peer_may_not_say(peer, frame);
@@ -457,7 +451,7 @@ static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
 	case WIRE_CAST:
 	case WIRE_CALL:
 		inbound_message(peer, frame);
-		return peer_still_linked(group, id);
+		return peer_still_linked(peer);
 	case WIRE_REPLY:
 	case WIRE_ERROR:
 		inbound_answer(group, frame);
@@ -484,7 +478,7 @@ static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
 		if (cause_parse(frame->body, frame->body_bytes, &cause) < 0)
 			break;
 		monitor_down_received(group, frame->id, frame->from, &cause);
-		return peer_still_linked(group, id);
+		return peer_still_linked(peer);
 	case WIRE_PAUSE:
 	case WIRE_RESUME:
 		return inbound_pressure(peer, frame);

@@ -27,13 +27,19 @@
 
 struct peer *peer_find(actor_group *group, uint64_t group_id)
 {
-	uint64_t hash = hash_of_u64(&group->peers, group_id);
+	struct peer *last = group->last_peer;
+	uint64_t hash;
 
+	if (last && last->id == group_id && !last->over)
+		return last;
+	hash = hash_of_u64(&group->peers, group_id);
 	for (struct hash_node *node = hash_first(&group->peers, hash); node; node = hash_next(node)) {
 		struct peer *peer = container_of(node, struct peer, node);
 
-		if (peer->id == group_id)
+		if (peer->id == group_id) {
+			group->last_peer = peer;
 			return peer;
+		}
 	}
 	return NULL;
 }
@@ -76,8 +82,10 @@ void peers_free_over(actor_group *group)
 {
 	struct list *node;
 
-	while ((node = list_pop(&group->peers_over)))
+	while ((node = list_pop(&group->peers_over))) {
+		group->last_peer = NULL; /* it may be this one */
 		free(container_of(node, struct peer, over_link));
+	}
 }
 
 /* ---- the way there ---- */

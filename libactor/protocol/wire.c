@@ -229,12 +229,54 @@ static int wire_read_field(struct mp_reader *r, struct wire_frame *frame, enum w
 	}
 }
 
+#define CAST_HEAD_BYTES (2 + 2 * MP_REF_BYTES) /* what wire_put_cast() writes before the method */
+
+/*
+ * Most frames are casts to a ref, without a field *more*, and with a short method of ASCII. False: this is
+ * another frame, or a bad one; the general way below comes to the same result for both.
+ */
+static bool wire_parse_cast(const uint8_t *data, size_t size_bytes, struct wire_frame *ret)
+{
+	struct mp_reader r = mp_reader(data, size_bytes);
+	size_t len;
+
+	if (size_bytes < CAST_HEAD_BYTES + 33 || data[0] != 0x95 || data[1] != WIRE_CAST)
+		return false;
+	len = (size_t)data[CAST_HEAD_BYTES] - 0xa0;
+	if (len - 1 >= 31) /* a name has 1 byte or more, and the first byte says up to 31 */
+		return false;
+	for (size_t i = 1; i <= len; i++)
+		if ((uint8_t)(data[CAST_HEAD_BYTES + i] - 0x20) >= 0x5f)
+			return false;
+	r.at = data + 2;
+	*ret = (struct wire_frame){
+		.type = WIRE_CAST,
+		.method = wire_str((const char *)data + CAST_HEAD_BYTES + 1, len),
+		.body = data + CAST_HEAD_BYTES + 1 + len,
+		.raw = data,
+		.rest_offset = 2 + MP_REF_BYTES,
+	};
+	if (mp_read_ref(&r, &ret->to.ref) || mp_read_ref(&r, &ret->from))
+		return false;
+	r.at = ret->body;
+	if (mp_peek(&r) != MP_ARRAY || mp_skip(&r))
+		return false;
+	ret->body_bytes = (size_t)(r.at - ret->body);
+	ret->raw_bytes = (size_t)(r.at - data);
+	return ret->raw_bytes <= WIRE_MESSAGE_MAX_BYTES;
+}
+
 int wire_parse(const void *data, size_t size_bytes, struct wire_frame *ret, size_t *ret_used)
 {
 	struct mp_reader r = mp_reader(data, size_bytes);
 	const uint8_t *fields;
 	uint64_t type;
 	uint32_t n;
+
+	if (wire_parse_cast(data, size_bytes, ret)) {
+		*ret_used = ret->raw_bytes;
+		return 1;
+	}
 
 	if (mp_read_array(&r, &n) || n == 0 || mp_read_uint(&r, &type))
 		return -EPROTO;

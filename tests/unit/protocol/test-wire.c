@@ -455,6 +455,57 @@ static void test_pieces_make_the_same_frame(void **state)
 	buf_deinit(&pieces);
 }
 
+/* A cast without a field *more* is parsed by a way of its own, and one with an empty field by the general one. */
+static void test_short_way_of_a_cast_comes_to_the_same_result(void **state)
+{
+	static const size_t heads[] = {2, 3, 4, 29, 30, 31, 56, 57, 58, 59};
+	static const uint8_t args[64] = {0x92, 0x01, 0xc4, 60};
+	struct buf plain = BUF_INIT, more = BUF_INIT;
+	struct wire_frame frame, general;
+	size_t used;
+
+	wire_put_cast(&plain, &to_ref, a, wire_cstr("add"), args, sizeof(args));
+	buf_append(&more, plain.data, plain.size_bytes);
+	buf_append(&more, "\x80", 1);
+	more.data[0]++;
+	for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
+		for (unsigned byte = 0; byte < 256; byte++) {
+			uint8_t was = plain.data[heads[i]];
+			int r;
+
+			if (heads[i] == 56 && byte != 0xa0 && byte != was)
+				continue; /* another length: what follows is another frame */
+			plain.data[heads[i]] = more.data[heads[i]] = (uint8_t)byte;
+			r = wire_parse(more.data, more.size_bytes, &general, &used);
+			assert_int_equal(wire_parse(plain.data, plain.size_bytes, &frame, &used), r);
+			if (r > 0) {
+				assert_true(actor_ref_equal(frame.to.ref, general.to.ref));
+				assert_true(actor_ref_equal(frame.from, general.from));
+				assert_true(wire_str_equal(frame.method, general.method));
+				assert_int_equal(frame.body - frame.raw, general.body - general.raw);
+				assert_int_equal(frame.body_bytes, general.body_bytes);
+				assert_int_equal(frame.rest_offset, general.rest_offset);
+				assert_int_equal(frame.raw_bytes, used);
+			}
+			plain.data[heads[i]] = more.data[heads[i]] = was;
+		}
+	}
+	buf_deinit(&plain);
+	buf_deinit(&more);
+}
+
+static void test_arguments_of_a_cast_are_an_array(void **state)
+{
+	static const uint8_t no_array[40] = {0xc4, 38};
+	struct wire_frame frame;
+	struct buf out = BUF_INIT;
+	size_t used;
+
+	wire_put_cast(&out, &to_ref, a, wire_cstr("add"), no_array, sizeof(no_array));
+	assert_int_equal(wire_parse(out.data, out.size_bytes, &frame, &used), -EPROTO);
+	buf_deinit(&out);
+}
+
 static void test_frame_over_16_mib_is_refused(void **state)
 {
 	size_t big = WIRE_MESSAGE_MAX_BYTES;
@@ -662,6 +713,8 @@ int main(void)
 		cmocka_unit_test(test_readdressed_frame_differs_in_its_target_only),
 		cmocka_unit_test(test_readdressing_keeps_fields_we_do_not_know),
 		cmocka_unit_test(test_pieces_make_the_same_frame),
+		cmocka_unit_test(test_short_way_of_a_cast_comes_to_the_same_result),
+		cmocka_unit_test(test_arguments_of_a_cast_are_an_array),
 		cmocka_unit_test(test_frame_over_16_mib_is_refused),
 		cmocka_unit_test(test_impossible_sizes_fail_the_buffer),
 		cmocka_unit_test(test_a_size_that_overflows_with_the_trace_fails_the_buffer),
