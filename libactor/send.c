@@ -238,11 +238,12 @@ static int send_cast_msg_result(const struct send *send, int r, const char *meth
 int send_vcall(actor_group *group, struct actor *self, const struct wire_dest *to, const char *method,
 	int64_t deadline_ns, actor_msg **ret_msg, const char *format, va_list args)
 {
+	struct wire_str name;
 	int r;
 
 	if (ret_msg)
 		*ret_msg = NULL;
-	r = post_check_method(method);
+	r = post_method(method, &name);
 	if (r == 0)
 		r = send_ready_to_call(group, self, to, method, deadline_ns);
 	if (r < 0)
@@ -250,8 +251,8 @@ int send_vcall(actor_group *group, struct actor *self, const struct wire_dest *t
 	r = body_vpack_alone(&group->scratch, BODY_ARGS, format, args);
 	if (r < 0)
 		return r;
-	return call_wait(group, self, to, wire_cstr(method), group->scratch.data, group->scratch.size_bytes,
-		deadline_ns, ret_msg);
+	return call_wait(
+		group, self, to, name, group->scratch.data, group->scratch.size_bytes, deadline_ns, ret_msg);
 }
 
 int send_call_msg(actor_group *group, struct actor *self, const struct wire_dest *to, const char *method,
@@ -370,10 +371,20 @@ int actor_cast_msg(actor *self, actor_dest to, const char *method, actor_msg **t
 int actor_call(actor *self, actor_dest to, const char *method, int64_t timeout_ms, actor_msg **ret_msg,
 	const char *format, ...)
 {
-	struct send send = {self->group, self, &to, deadline_of_timeout_ms(timeout_ms)};
+	struct send send;
 	va_list args;
 	int r;
 
+	if (!to.name) {
+		const struct wire_dest dest = {.ref = to.to.ref};
+
+		va_start(args, format);
+		r = send_vcall(self->group, self, &dest, method, deadline_of_timeout_ms(timeout_ms), ret_msg,
+			format, args);
+		va_end(args);
+		return r == -ENXIO ? -ESRCH : r; /* as send_again() does for a ref */
+	}
+	send = (struct send){self->group, self, &to, deadline_of_timeout_ms(timeout_ms)};
 	if (ret_msg)
 		*ret_msg = NULL;
 	do {

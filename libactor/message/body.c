@@ -273,6 +273,8 @@ static int pack_row(struct buf *b, struct body_values *values, const char *at, u
 	enum body_kind kind, unsigned depth)
 {
 	uint8_t *p = buf_reserve(b, MP_HEAD_MAX_BYTES + (size_t)n * ROW_VALUE_MAX_BYTES);
+	const void *data;
+	size_t len;
 	int e;
 
 	if (p && kind == BODY_ARGS)
@@ -293,6 +295,20 @@ static int pack_row(struct buf *b, struct body_values *values, const char *at, u
 			break;
 		case 'r':
 			p = mp_encode_ref(p, va_arg(values->list, actor_ref));
+			break;
+		case 'y':
+			data = va_arg(values->list, const void *);
+			len = va_arg(values->list, size_t);
+			if (!data && len)
+				return -EINVAL;
+			if (len > ACTOR_BODY_MAX_BYTES)
+				return -EMSGSIZE;
+			b->size_bytes = (size_t)(p - b->data);
+			p = buf_reserve(b, len + (size_t)n * ROW_VALUE_MAX_BYTES);
+			if (!p)
+				continue;
+			p = mp_encode_bytes(mp_encode_bin_head(p, (uint32_t)len), data, len);
+			at++; /* the # */
 			break;
 		default:
 			b->size_bytes = (size_t)(p - b->data);
@@ -687,6 +703,9 @@ static int unpack_value(struct unpack *u, const char **format, struct mp_reader 
 /* Reads @n values against a row of values. */
 static int unpack_row(struct unpack *u, const char *at, struct mp_reader *r, uint32_t n)
 {
+	const uint8_t *bytes;
+	const void **data;
+	size_t bytes_len, *len;
 	int e;
 
 	for (; *at; n--) {
@@ -700,6 +719,16 @@ static int unpack_row(struct unpack *u, const char *at, struct mp_reader *r, uin
 		case 'U':
 			e = unpack_unsigned(r, UINT64_MAX, va_arg(u->values.list, uint64_t *));
 			at++;
+			break;
+		case 'y':
+			data = va_arg(u->values.list, const void **);
+			len = va_arg(u->values.list, size_t *);
+			e = mp_read_bin(r, &bytes, &bytes_len);
+			if (e)
+				return e;
+			*data = bytes;
+			*len = bytes_len;
+			at += 2;
 			break;
 		default:
 			e = unpack_value(u, &at, r);

@@ -331,6 +331,14 @@ int mp_read_array(struct mp_reader *r, uint32_t *ret_n)
 	struct mp_reader copy = *r;
 	uint32_t n;
 
+	if (r->at < r->end && (*r->at & 0xf0) == 0x90) { /* as most are */
+		n = *r->at & 0x0f;
+		if (n > mp_left(r) - 1)
+			return -EPROTO;
+		*ret_n = n;
+		r->at++;
+		return 0;
+	}
 	if (mp_read_head(&copy, MP_ARRAY, &n) || n > mp_left(&copy))
 		return -EPROTO;
 	*ret_n = n;
