@@ -455,7 +455,7 @@ static void test_pieces_make_the_same_frame(void **state)
 	buf_deinit(&pieces);
 }
 
-/* A cast without a field *more* is parsed by a way of its own, and one with an empty field by the general one. */
+/* A cast without a field *more* is parsed by a way of its own, one with an empty field by the general one. */
 static void test_short_way_of_a_cast_comes_to_the_same_result(void **state)
 {
 	static const size_t heads[] = {2, 3, 4, 29, 30, 31, 56, 57, 58, 59};
