@@ -382,7 +382,7 @@ int actor_client_stream_next(actor_client *client, uint64_t stream, int64_t time
 	int r = ret_msg ? inflow_next(client_actor(client), stream, timeout_ms, ret_msg) : -EINVAL;
 
 	if (r != -EINVAL && r != -ESRCH)
-		client_poll(client); /* what was given as credit leaves */
+		client_poll(client); /* sends the credit that was given */
 	return r;
 }
 

@@ -13,7 +13,7 @@
 
 /* ---- one actor ---- */
 
-/* The monitor begins first, so that the true cause is heard. */
+/* The monitor begins before the actor is asked to end. Otherwise the cause could be noproc. */
 static int end_and_wait(actor *self, actor_ref who, enum end_how how, const char *reason, int64_t timeout_ms,
 	struct actor_cause *ret_cause)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tests of actors (actor/test.h). The probe is an internal actor, which turns all that comes into events. The
- * loop is only polled and never waits, so time is what clock_frozen_ns says. The test moves it from timer to
+ * Tests of actors (actor/test.h). The probe is an internal actor, which turns everything that it gets into
+ * events. The loop is polled and never waits. The time is clock_frozen_ns, which the test moves from timer to
  * timer.
  */
 #include <errno.h>
@@ -27,13 +27,13 @@
 #include "libactor/util/list.h"
 #include "libactor/util/slots.h"
 
-#define POLLS_MAX 16 /* two million messages of one actor at one time; more is an endless loop */
+#define POLLS_MAX 16 /* this many polls handle two million messages; more is an endless loop */
 #define STEPS_MAX 1000000
 
 struct event {
 	struct list link;
 	struct actor_test_event content;
-	actor_msg *msg; /* content.msg, which is ours */
+	actor_msg *msg; /* owned; content.msg points to it */
 	struct actor_cause cause;
 };
 
@@ -41,7 +41,7 @@ struct request {
 	struct call call;
 	struct list link;
 	actor_test *test;
-	bool is_waited_for; /* by actor_test_call(): its answer is no event */
+	bool is_waited_for; /* actor_test_call() waits for the answer, which is then no event */
 	bool done;
 	int r;
 	actor_msg *reply;
@@ -53,7 +53,7 @@ struct actor_test {
 	int64_t began_ns;
 	struct list events;   /* struct event.link, the oldest first */
 	struct list requests; /* struct request.link: unanswered */
-	struct event *taken;  /* what actor_test_next() gave last */
+	struct event *taken;  /* the event that actor_test_next() gave last */
 	bool lost;            /* there was no memory for an event */
 	char why[768];
 };
@@ -130,7 +130,7 @@ static const struct actor_behavior probe_behavior = {
 
 /* ---- time ---- */
 
-/* -ELOOP: they never come to rest. */
+/* Runs all actors until none has anything to do. -ELOOP: there was no end of it. */
 static int run(actor_test *test)
 {
 	struct loop *loop = &test->group->loop;
@@ -143,7 +143,7 @@ static int run(actor_test *test)
 	return -ELOOP;
 }
 
-/* Goes on to the next timer, if it comes until @until_ns. False: there is none. */
+/* Moves the time to the next timer that is due at @until_ns or before. False: there is none. */
 static bool step(actor_test *test, int64_t until_ns)
 {
 	int64_t next_ns = timers_next_ns(&test->group->loop);
@@ -181,7 +181,7 @@ int64_t actor_test_time_ms(const actor_test *test)
 	return (clock_now_ns() - test->began_ns) / MS_NS;
 }
 
-/* Runs, and lets time go on, until *@done. -EDEADLK: it will never be. */
+/* Runs, and moves the time on, until *@done is true. -EDEADLK: it can never become true. */
 static int run_until(actor_test *test, const bool *done)
 {
 	for (int i = 0; i < STEPS_MAX; i++) {
@@ -255,7 +255,7 @@ actor_test *actor_test_free(actor_test *test)
 		call_cancel(&request->call);
 		free(request);
 	}
-	/* The end of a group has limits in real time. */
+	/* The end of a group waits in real time, so the clock has to go again. */
 	clock_freeze(0);
 	is_in_use = false;
 	actor_group_free(test->group);
@@ -463,7 +463,7 @@ static void event_text(const struct actor_test_event *event, char *text, size_t 
 			event->method, ref);
 }
 
-/* Runs, and takes what came. @expected: for people. */
+/* Runs, and takes the oldest event. @expected: said to people if there is none. */
 static int take(actor_test *test, const char *expected, struct actor_test_event *ret)
 {
 	int r = actor_test_run(test);

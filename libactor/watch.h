@@ -7,5 +7,5 @@
 
 struct monitor_wait;
 
-/* actor_monitor(). @wait not NULL: the end is told there, in place of a DOWN. */
+/* As actor_monitor(). @wait not NULL: the end is written there, and there is no DOWN. */
 int monitor_begin(actor *self, actor_ref who, struct monitor_wait *wait, uint64_t *ret_monitor);

@@ -37,7 +37,7 @@ struct process_monitors;
 
 enum uplink_state { UPLINK_NONE, UPLINK_HELLO, UPLINK_LINKING, UPLINK_UP, UPLINK_WAITING };
 
-/* What the broker must know, and has not been told yet for want of memory (actor/broker.c). */
+/* Words that the broker must get, and that were not sent yet for want of memory (actor/broker.c). */
 #define UNTOLD_MAX 8
 struct untold {
 	char method[24];
@@ -69,7 +69,7 @@ struct uplink {
 	struct list waiting; /* struct task.blocked_link: senders that wait until the daemon is back */
 	struct untold untold[UNTOLD_MAX]; /* in order */
 	unsigned n_untold;
-	bool unsent; /* there was no memory to send some that are in `requests` */
+	bool unsent; /* there was no memory to send some of `requests` */
 	struct timer untold_timer;
 };
 
@@ -90,7 +90,7 @@ struct actor_group {
 	bool is_worker; /* of a pool: ENV_POOL_WORKER */
 	bool told_ready;
 	bool closing;
-	bool names_alone; /* there is no broker, and names are those of this group (testkit.c) */
+	bool names_alone; /* there is no broker: the group has names of its own (testkit.c) */
 	struct throttle complaints;
 	void (*log)(const char *line, void *arg);
 	void *log_arg;

@@ -30,9 +30,9 @@ enum msg_kind {
 	MSG_OVERLOAD, /* messages were lost (intake.c) */
 	MSG_LETTER,   /* dead letters wait (dead-letters.c) */
 	MSG_DRAINED,  /* all messages before this one were handled (drain.c) */
-	MSG_ITEM,     /* of a stream, or its end (stream-in.c); `id` is that of the stream */
+	MSG_ITEM,     /* an item of a stream, or its end (inflow.c); `id` is that of the stream */
 	MSG_CANCEL,   /* a call was cancelled (cancel.c); `id` is that of its kept address */
-	MSG_CREDIT,   /* a stream may go on; likewise */
+	MSG_CREDIT,   /* a stream has credit again; `id` likewise */
 	/* Messages of timers; `id` is that of the timer: */
 	MSG_TIMER, /* a cast */
 	MSG_TICK,  /* a cast of an interval, which goes on */

@@ -62,8 +62,8 @@
 #define WATCHERS_MAX       (1u << 18)  /* monitors of one peer group */
 
 /*
- * @peer said what only another peer may say. A direct link is cut. The link to the broker is not cut,
- * because the broker forwards for all: the frame is dropped. False: the link is gone.
+ * @peer has sent a frame that only another peer may send. A direct link is cut. The link to the broker is not
+ * cut, because it carries the frames of many groups: only the frame is dropped. False: the link is gone.
  */
 static bool inbound_lie(struct peer *peer, const struct wire_frame *frame, const char *what)
 {
@@ -207,8 +207,8 @@ static bool inbound_refuses_end(struct peer *peer, const struct wire_frame *fram
 }
 
 /*
- * What is about the life of an actor, and so is handled also while the actor is busy. False: the message is
- * for the actor's mailbox.
+ * Handles a message about the life of an actor, at once, even if the actor is busy. False: the message
+ * belongs into the actor's mailbox.
  */
 static bool inbound_of_life(struct peer *peer, const struct wire_frame *frame, struct actor *to)
 {
@@ -220,7 +220,7 @@ static bool inbound_of_life(struct peer *peer, const struct wire_frame *frame, s
 	return false;
 }
 
-/* A request that the runtime answers for @to; NULL: for the group (sys.c). */
+/* Takes a request `$sys_…` to the actor @to; NULL: to the group (sys.c). */
 static void inbound_sys(struct peer *peer, const struct wire_frame *frame, struct actor *to, actor_ref ref)
 {
 	actor_msg *msg;
@@ -294,7 +294,7 @@ static void inbound_message(struct peer *peer, const struct wire_frame *frame)
 	(void)inbound_hand(peer, frame, to);
 }
 
-/* A stream of which items are missing, since a peer on the way does not know them, has failed. */
+/* True when items of a stream are missing, since a peer on the way does not know streams. */
 static bool inbound_items_are_missing(const actor_group *group, const struct wire_frame *frame)
 {
 	const struct call *call = slots_get(&group->calls, frame->id);
@@ -538,7 +538,10 @@ static bool peer_is_behind(const struct peer *peer)
 	       (peer->pipe && pipe_backlog_bytes(peer->pipe) > UNREAD_MAX_BYTES);
 }
 
-/* Asks to be called when the frames put aside can be taken up. When a mailbox has room, pressure.c asks. */
+/*
+ * Asks to be called when the frames that were put aside can be handled. pressure.c asks when a mailbox has
+ * room.
+ */
 static void peer_wants_to_catch_up(struct peer *peer)
 {
 	if (!peer->n_overruns)

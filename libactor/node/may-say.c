@@ -56,7 +56,7 @@ static bool may_answer(const struct peer *peer, uint64_t id, actor_ref from)
 	       actor_ref_equal(from, (actor_ref){call->callee.node, call->callee.group, 0});
 }
 
-/* Also true for a call that is not open: such an item is late. */
+/* True also for a call that is not open any more: the item came late, and is no lie. */
 static bool may_stream(const struct peer *peer, uint64_t id)
 {
 	const struct call *call = slots_get(&peer->group->calls, id);

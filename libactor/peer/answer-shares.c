@@ -9,8 +9,8 @@
 
 #define COUNTED_FROM_BYTES (4u << 20)
 #define MAX_BYTES          (64u << 20)
-#define MAX_ALL_BYTES      (128u << 20) /* the shares of many that come one after another add up to this */
-/* Old counts say little of what is unread now, so at this sum all counts are halved. */
+#define MAX_ALL_BYTES      (128u << 20) /* groups that come one after another have together at most this */
+/* At this sum all counts are halved, since old counts say little of what is unread now. */
 #define HALVE_AT_BYTES (512u << 20)
 #define ASKERS_MAX     4096
 

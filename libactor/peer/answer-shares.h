@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Unread answers, by who asked. Answers cannot be paused, so a link with more than 64 MiB of unread bytes
- * gets no more answers. The broker's link carries answers to many groups, and one that asks for much must
- * not have the others refused. So from 4 MiB on the bytes of each asking group are counted, until the link
- * has fewer again. Beyond 64 MiB a group is refused whose part of what is unread is more than 64 MiB divided
- * by the number of askers; beyond 128 MiB each is.
+ * Unread answers, counted by the group that asked. Answers cannot be paused, so a link with more than 64 MiB
+ * of unread bytes gets no more answers. The link to the broker carries answers for many groups. If one of
+ * them asks for much, the answers to the others must not be refused. So while a link has more than 4 MiB of
+ * unread bytes, the answers to each group are counted. Beyond 64 MiB an answer is refused if its group has
+ * more than its share, which is 64 MiB divided by the number of asking groups. Beyond 128 MiB every answer is
+ * refused.
  *
- * Which bytes of the link are read is not known by group. So a group's part is taken to be what it was sent
- * in that time, in proportion.
+ * It is not known whose bytes the link has already sent. So the unread bytes are divided among the groups in
+ * proportion to their counts.
  */
 #pragma once
 

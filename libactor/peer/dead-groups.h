@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Groups whose end the supervisor told us over a link of its own. The broker may stand still, and hear of the
- * end later than we do. Until then its answers may lead to actors of the dead group, and an answer that it
- * wrote before may still be under way. Such an answer is not believed: ids of groups are never used twice.
- * The last 4,096 ids are kept.
+ * Groups of which the supervisor has said, over a link of its own, that they have ended. The broker may hear
+ * of the end later than this group. Until then its answers may have refs of the dead group, and such an
+ * answer may also be under way already. These answers are not believed. This is safe, because the id of a
+ * group is never used twice. The last 4,096 ids are kept.
  */
 #pragma once
 

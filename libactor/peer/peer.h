@@ -62,7 +62,7 @@ struct peer {
 	struct buf aside;   /* frames of the peer that wait until it has read its answers (inbound.c) */
 	size_t aside_at;    /* the frames in aside begin here */
 	bool takes_aside;   /* the frames in aside are being handled */
-	/* pauses that it was told and ignores (pressure.c): its frames go aside until these end */
+	/* the number of pauses that the peer ignores (pressure.c); while there are any, its requests wait */
 	uint32_t n_overruns;
 	struct answer_shares *answer_shares; /* of an uplink; NULL: little is unread */
 	struct list dirty_link;              /* group->dirty: has frames to flush */

@@ -29,9 +29,9 @@
 #define BACKLOG_MAX_BYTES TRANSPORT_BATCH_BYTES
 #define PAUSED_REFS_MAX   4096u /* the most actors of one peer that may be paused at a time */
 /*
- * When so many bytes, and one frame of any size, have come for a full mailbox after its `pause`, the peer's
- * further requests wait (inbound.c). So a peer that ignores `pause` makes others wait for little. This is
- * more than what the kernel has of a peer that obeys.
+ * After a `pause` a peer may send this many bytes, and one frame of any size, to the full mailbox. Then its
+ * further requests wait (inbound.c). So a peer that ignores `pause` puts little before the messages of
+ * others. A peer that obeys has less than this in the kernel's buffers.
  */
 #define OVERRUN_BYTES (1u << 20)
 /* After so many bytes a sender lets the loop read. Otherwise this group would never read a `pause`. */
@@ -260,7 +260,7 @@ static struct paused_ref *peer_paused(struct peer *peer, const struct wire_dest 
 	return NULL;
 }
 
-/* What waits at @at is more than it should be. */
+/* True when more bytes wait for @at than should. */
 static bool peer_is_congested(const struct peer *at)
 {
 	size_t backlog_bytes =
@@ -272,7 +272,7 @@ static bool peer_is_congested(const struct peer *at)
 /* The queue of those who wait until @at is not congested any more. */
 static struct list *congestion_queue(struct peer *at)
 {
-	/* a peer that has not let us in yet wakes the senders when it does */
+	/* a peer that has not admitted this group yet wakes the senders when it does */
 	if (at->pipe && !peer_keeps(at))
 		pipe_notify_drained(at->pipe);
 	return &at->paused_senders;

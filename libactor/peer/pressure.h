@@ -33,8 +33,9 @@ int uplink_wait(actor_group *group, struct task *sender, int64_t deadline_ns);
 int peer_wait_unpaused(
 	struct peer **peerp, const struct wire_dest *to, struct task *sender, int64_t deadline_ns);
 /*
- * The same for what no pause holds back (items of a stream): whether more may be written, so that it does not
- * pile up here, and the loop reads now and then. A peer that has paused all is not waited for.
+ * The same for frames that no pause holds back, which are items of a stream. True: more may be written.
+ * False: the sender should wait, so that frames do not pile up here and the loop reads now and then. True
+ * also for a peer that has paused all, which is not waited for.
  */
 bool peer_has_room(struct peer *peer);
 /* Waits once; then @peer may be gone, and there may still be no room. Returns what task_park() does. */

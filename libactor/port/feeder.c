@@ -51,7 +51,7 @@ static int feeder_cast(actor *self, actor_ref who, const char *method, actor_msg
 	}
 }
 
-/* There was no memory. @n items that have already left the queue are reported as lost later. */
+/* @n items have left the queue and could not be sent, for want of memory. They are reported as lost later. */
 static void feeder_lost(struct feeder *feeder, uint64_t n, bool was_counted)
 {
 	struct port *port;
@@ -118,7 +118,7 @@ static int feeder_go(actor *self, const actor_msg *ignored)
 
 	while ((subscription = feeder_subscription(feeder, &port))) {
 		if (r == -ENOMEM)
-			subscription->is_fed = false; /* not even a wait was possible: publishing tells it */
+			subscription->is_fed = false; /* it could not wait: the next publishing wakes it */
 		if (r < 0)
 			return 0;
 		lost = items_take_lost(&subscription->items);

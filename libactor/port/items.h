@@ -44,6 +44,6 @@ void items_lose(struct items *items);
 enum items_verdict items_push(struct items *items, struct item *item);
 /* Returns the number of losses that are to be reported before the next item. 0: none. */
 uint64_t items_take_lost(struct items *items);
-/* Takes that back: these losses could not be reported yet. */
+/* Puts back losses that could not be reported yet. */
 void items_put_lost(struct items *items, uint64_t lost);
 struct item *items_pop(struct items *items); /* the caller gets the reference; NULL: no item */

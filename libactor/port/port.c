@@ -111,7 +111,7 @@ static bool port_feed(actor *self, struct subscription *subscription)
 	return subscription->is_fed;
 }
 
-/* Feeders that had no memory are told again that they have something to do. */
+/* Calls again the feeders that had no memory, and have something to do. */
 static int port_feed_all(actor *self, struct port *port)
 {
 	list_for_each(it, &port->subscriptions) {

@@ -16,7 +16,7 @@
 #define METHOD_DESCRIBE "$describe"
 #define METHOD_DRAIN    "$drain"
 #define METHOD_SPAWN    "$spawn" /* guests.c */
-/* What the runtime answers for every actor; sys.c. */
+/* Methods that the runtime answers for every actor (sys.c). */
 #define METHOD_SYS         "$sys_" /* the beginning of their names */
 #define METHOD_SYS_ACTORS  "$sys_actors"
 #define METHOD_SYS_STATUS  "$sys_status"
@@ -43,7 +43,7 @@ static inline bool method_is_sys(const char *s, size_t length)
 #define ERROR_NOPROC       "noproc"       /* no such actor or name */
 #define ERROR_NOCONNECTION "noconnection" /* the link to the target ended */
 #define ERROR_DOWN         "down"         /* the target ended before it answered */
-#define ERROR_CLOSING      "closing"      /* the target works off its queue, and takes nothing new */
+#define ERROR_CLOSING      "closing" /* the target drains: it handles what it has, and takes nothing new */
 #define ERROR_NO_METHOD    "no_method"
 #define ERROR_NO_REPLY     "no_reply"
 #define ERROR_BAD_ARGS     "bad_args"

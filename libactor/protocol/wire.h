@@ -89,7 +89,7 @@ struct wire_trace {
 	uint64_t parent; /* of the message that the sender was handling; 0: the trace begins here */
 };
 
-/* How much a callee may send in a stream. Both numbers count from the beginning of the stream. */
+/* How much the callee of a stream may send. Both numbers count from the beginning of the stream. */
 struct wire_credit {
 	uint64_t items;
 	uint64_t bytes; /* of values */
@@ -114,7 +114,7 @@ struct wire_frame {
 	size_t waits_bytes;
 	struct wire_trace trace;   /* of cast, call, reply, error */
 	struct wire_credit credit; /* of credit; of call, if it wants a stream */
-	uint64_t n_items;          /* of reply: so many items came before it */
+	uint64_t n_items;          /* of reply: the number of items before it */
 	bool wants_stream;         /* of call */
 	bool has_ref;       /* of pause, resume: to.ref is set (else the frame is about the whole link) */
 	const uint8_t *raw; /* the bytes of the frame itself */

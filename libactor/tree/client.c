@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* actor/supervisor.h: what programs call. */
+/* The functions of actor/supervisor.h. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,7 +78,7 @@ const char *actor_supervisor_check_sized(const struct actor_supervisor_options *
 
 /* ---- commands ---- */
 
-/* The start of a child has failed: the errno and the cause are in the text (waiters.c). */
+/* Reads the errno and the cause of a failed start from the text of the error (waiters.c wrote it). */
 static int start_failed(const char *text, struct actor_cause *ret_failure)
 {
 	int error = 0, at = 0;
@@ -161,7 +161,7 @@ int actor_supervisor_delete_child(actor *self, actor_ref supervisor, const char 
 	return command(self, supervisor, "delete", name, timeout_ms, NULL);
 }
 
-/* Checks and copies @spec, and leaves the child with the supervisor under a number. */
+/* Checks and copies @spec. The supervisor keeps the child, which is not added yet, under a number. */
 static int child_stage(struct supervisor *supervisor, const struct actor_child_spec *spec, size_t spec_bytes,
 	uint64_t *ret_number, actor_ref *ret, struct actor_cause *ret_failure)
 {
@@ -225,7 +225,7 @@ int actor_supervisor_start_child_sized(actor *self, actor_ref ref, const struct 
 	if (r < 0)
 		return r;
 	r = actor_call(self, actor_to(ref), "$start_new", timeout_ms, &reply, "U", number);
-	child_unstage(self->group, ref, number); /* if the message has not come */
+	child_unstage(self->group, ref, number); /* in case the message has not been handled */
 	r = command_result(r, reply, ret, ret_failure);
 	actor_msg_free(reply);
 	return r;

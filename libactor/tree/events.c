@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What happened, for the program: kept until the supervisor's turn, in which on_event may call and wait. */
+/* Events for on_event. They are kept until the supervisor's turn, because on_event may call and wait. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +19,7 @@ struct event {
 	char child[];
 };
 
-/* In its terminate the supervisor looks by itself. */
+/* Makes the supervisor handle its events. In its terminate it does so without a message. */
 static void events_call(struct supervisor *supervisor)
 {
 	struct actor *self = supervisor->self;
@@ -29,7 +29,7 @@ static void events_call(struct supervisor *supervisor)
 		actor_wake(self, 0);
 	if (supervisor->events_called || self->status == ACTOR_ENDING)
 		return;
-	/* Without memory for the message, the next event tries again, or the end. */
+	/* If there is no memory for the message, the next event or the end of the supervisor tries again. */
 	if (msg_new_received(&msg, self->ref, wire_cstr("$events"), NULL, 0) < 0)
 		return;
 	msg->kind = MSG_CAST;

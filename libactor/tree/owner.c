@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A process as a child. An actor owns the process and waits for it, so that the supervisor waits for nothing:
- * it starts the process in its init, ends when the process ends, with the same cause, and stops the process
- * before it ends itself.
+ * A process as a child. An actor, the owner, waits for the process, so that the supervisor need not wait. The
+ * owner starts the process in its init. When the process ends, the owner ends with the same cause. When the
+ * owner has to end, it stops the process first.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -27,7 +27,7 @@ struct owner {
 	bool runs; /* the process was started, and its end is still to come */
 };
 
-/* Ends with @cause as it is: the process's exit code or signal stay in it. */
+/* Ends the owner with @cause itself, so that the process's exit code or signal stay in the cause. */
 static void owner_ends(actor *self, const struct actor_cause *cause)
 {
 	if (self->killed)
@@ -67,7 +67,7 @@ static int owner_init(actor *self, const void *arg)
 	self->ends_in_order = true;
 	r = actor_process_start(self, &spec, &process);
 	/*
-	 * The process goes on, but nobody wants it. After -ECANCELED the spawner stops it, if it was started.
+	 * After -ETIMEDOUT the process may run, so terminate stops it. After -ECANCELED the spawner stops it.
 	 */
 	owner->runs = r == -ETIMEDOUT;
 	if (r < 0)
@@ -91,7 +91,7 @@ static int owner_on_down(actor *self, uint64_t monitor, actor_ref who, const str
 	return 0;
 }
 
-/* Returns -ECANCELED when a kill came meanwhile. */
+/* Stops the process and waits for its end. Returns -ECANCELED when @self was killed meanwhile. */
 static int owner_stop(actor *self, bool kill)
 {
 	struct owner *owner = actor_state(self);
@@ -106,8 +106,8 @@ static int owner_stop(actor *self, bool kill)
 }
 
 /*
- * A process of which the spawner does not say in time that it is gone is stopped by the spawner all the same,
- * since its owner has ended.
+ * If the spawner does not say in time that the process is gone, the owner ends all the same. The spawner
+ * stops a process whose owner has ended.
  */
 static void owner_terminate(actor *self, const struct actor_cause *cause)
 {

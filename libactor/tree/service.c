@@ -51,7 +51,8 @@ static void supervisor_terminate(actor *self, const struct actor_cause *cause)
 }
 
 /*
- * The end of the actor with which it was spawned ends it, whatever the reason is. Other signals are nothing.
+ * When the actor that has spawned the supervisor with a link ends, for whatever reason, the supervisor stops.
+ * Other exit signals are ignored.
  */
 static int supervisor_on_exit(actor *self, actor_ref from, const struct actor_cause *cause)
 {
@@ -87,7 +88,7 @@ static int refuse(actor_from *from, int r)
 	}
 }
 
-/* The child that the message names. NULL: the caller was answered. */
+/* The child that the message names. NULL: there is none, and the caller was answered. */
 static struct child *child_named(actor *self, const actor_msg *msg, actor_from *from)
 {
 	struct child *child;
@@ -103,7 +104,7 @@ static struct child *child_named(actor *self, const actor_msg *msg, actor_from *
 	return child;
 }
 
-/* A child that waits for its own end would be killed when its time is over. */
+/* True if the child itself sent the command. Waiting for its own end, it would be killed after its time. */
 static bool is_itself(const struct child *child, const actor_msg *msg)
 {
 	return actor_ref_equal(actor_msg_sender(msg), child->who);

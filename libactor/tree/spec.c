@@ -12,7 +12,7 @@
 #include "libactor/util/sized.h"
 #include "libactor/util/utf8.h"
 
-#define DEPTH_MAX           32 /* of supervisors in supervisors, so that a table that names itself ends */
+#define DEPTH_MAX           32 /* of supervisors in supervisors: a table may name itself by mistake */
 #define INTENSITY_DEFAULT   1
 #define PERIOD_DEFAULT_MS   5000
 #define SHUTDOWN_DEFAULT_MS 5000
@@ -37,7 +37,7 @@ _Static_assert((int)ACTOR_PERMANENT == SUPERVISION_PERMANENT &&
 		       (int)ACTOR_TEMPORARY == SUPERVISION_TEMPORARY,
 	"the engine has the same order");
 
-/* Where a spec is read: how deep in the tree, and where the reason goes if it makes no sense. */
+/* For reading a spec: how deep in the tree it is, and where to say why it makes no sense. */
 struct reading {
 	actor_group *group;
 	unsigned depth;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What supervisors and children were told to be: copies of the program's structs. They do not change and are
- * counted, so each new life of a supervisor, and each new life of a child, uses the same copy.
+ * Copies of the program's specs of supervisors and children. A copy does not change, and counts its users. So
+ * all lives of a supervisor or of a child use one copy.
  */
 #pragma once
 
@@ -41,12 +41,12 @@ struct tree_spec {
 };
 
 /*
- * @group NULL: only checks. Returns 0; -ENOMEM; -EINVAL or -E2BIG, and *ret_text is a sentence for people
- * that says why.
+ * Checks and copies. @group NULL: only checks. Returns 0 or -ENOMEM. After -EINVAL and -E2BIG *ret_text is a
+ * sentence for people that says why.
  */
 int tree_spec_new(actor_group *group, const struct actor_supervisor_options *given, size_t given_bytes,
 	struct tree_spec **ret, const char **ret_text);
-/* @tree: the supervisor that is to have the child. */
+/* The same for one child. @tree: the spec of its supervisor. */
 int child_spec_copy_new(actor_group *group, const struct tree_spec *tree,
 	const struct actor_child_spec *given, size_t given_bytes, struct child_spec_copy **ret,
 	const char **ret_text);

@@ -12,7 +12,8 @@
 #include "libactor/util/clock.h"
 #include "libactor/util/utf8.h"
 
-#define STATUS_NEVER_AGAIN 125 /* as the node's supervisor: such a process asks not to be restarted */
+#define STATUS_NEVER_AGAIN                                                                                   \
+	125 /* a process that exits so asks not to be restarted; the node's supervisor has the same rule */
 
 static uint64_t now(void)
 {
@@ -95,7 +96,7 @@ void tree_child_free(struct child *child)
 	free(child);
 }
 
-/* If there is no memory, the cause of the end is not known later. The engine is told it all the same. */
+/* If there is no memory, the child has no cause later. The engine gets the cause all the same. */
 static void child_keep_cause(struct child *child, const struct actor_cause *cause)
 {
 	if (!child->cause)
@@ -205,7 +206,7 @@ static void child_stop(struct child *child, enum supervision_cause cause)
 		return;
 	child->late = cause == SUPERVISION_CAUSE_NOT_READY;
 	if (child->late && child->instance->status == ACTOR_STARTING)
-		/* A stop does not end a wait of init, and there is nothing to terminate yet. */
+		/* A stop would not end a wait in init. A kill does, and terminate need not run yet. */
 		actor_request_kill(child->instance);
 	else
 		actor_request_stop(child->instance, "shutdown");
@@ -223,7 +224,7 @@ static void child_kill(struct child *child, enum supervision_cause cause)
 	actor_request_kill(child->instance);
 }
 
-/* Why the supervisor ends because of @child, with the child's name before the text. */
+/* Keeps why the supervisor ends because of @child. The text begins with the child's name. */
 static void keep_failure(struct supervisor *supervisor, const struct child *child, const char *what)
 {
 	struct actor_cause *failure = &supervisor->failure;
@@ -246,13 +247,13 @@ static void child_gone(struct child *child, const struct supervision_action *act
 	int result = child->wait.result < 0 ? child->wait.result : -ECONNRESET;
 
 	event_tell(supervisor, ACTOR_CHILD_DOWN, child, ACTOR_NOBODY, child->cause, NULL);
-	/* one of the first children: the supervisor's start has failed */
+	/* if one of the first children cannot start, the supervisor's own start has failed */
 	if (action->cause == SUPERVISION_CAUSE_START_FAILED && !supervisor->started &&
 		child->number <= supervisor->spec->n_children)
 		keep_failure(supervisor, child, "");
 	waiters_answer_start(child, ignored ? 0 : result);
 	waiters_answer_stop(child);
-	/* Nobody could ask for a child without a name: it is as if it had never come. */
+	/* Nobody could start a child again that was given no name, so it is removed. */
 	if (ignored && !removed && !child->spec->name)
 		removed = supervision_child_remove(child->engine) == 0;
 	if (removed)
@@ -267,7 +268,7 @@ static void gave_up(struct supervisor *supervisor, const struct child *child)
 	group_log(group, "a supervisor (%s) %s",
 		supervisor->spec->name ? supervisor->spec->name : "without a name", supervisor->failure.text);
 	event_tell(supervisor, ACTOR_SUPERVISOR_GAVE_UP, child, ACTOR_NOBODY, child->cause, NULL);
-	/* Nobody above decides, so the program has failed. */
+	/* No supervisor is above this one, so the program has failed. */
 	if (!actor_is_supervised(supervisor->self) && !group->first_failure.reason[0])
 		group->first_failure = supervisor->failure;
 	snprintf(supervisor->failure.reason, sizeof(supervisor->failure.reason), "shutdown");
@@ -407,7 +408,7 @@ int tree_begin(struct supervisor *supervisor, actor *self, const struct supervis
 	return supervisor->over ? supervisor->failure_result : 0;
 }
 
-/* There is no memory to wait for them. */
+/* Kills all children, and does not wait for them, since there is no memory to wait. */
 static void tree_abandon(struct supervisor *supervisor)
 {
 	struct supervision_child *it;
@@ -439,7 +440,7 @@ void tree_end(struct supervisor *supervisor, bool force)
 		supervisor->parked = true;
 		r = actor_park(self, NEVER_NS);
 		supervisor->parked = false;
-		if (r == -ECANCELED) { /* a kill: its time to end is over */
+		if (r == -ECANCELED) { /* the supervisor was killed, so it kills its children */
 			self->task.cancelled = false;
 			(void)supervision_shutdown(supervisor->engine, now(), true);
 			tree_pump(supervisor);

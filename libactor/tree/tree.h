@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A supervisor and its children. The engine (libactor/supervision) decides, and this room carries out what it
- * wants. Nothing here waits but the supervisor's terminate: the ends and starts of children, and times, come
- * as function calls in the turn of the child or of the loop. So a supervisor goes on while its own handler
- * waits, for instance in on_event.
+ * A supervisor and its children. The engine (libactor/supervision) decides, and this room does what the
+ * engine wants. Only the supervisor's terminate waits. Starts and ends of children, and timers, come as
+ * function calls in the turn of the child or of the loop. So children are started and restarted also while
+ * the supervisor's own handler waits, for instance in on_event.
  */
 #pragma once
 
@@ -28,13 +28,13 @@ struct supervisor_arg {
 struct supervisor;
 
 struct child {
-	struct spawn_wait wait; /* by it the child's actor tells of its start and its end */
+	struct spawn_wait wait; /* the child's actor calls its hooks at the start and the end */
 	struct supervisor_arg arg;
 	struct supervisor *supervisor;
 	struct supervision_child *engine;
 	struct child_spec_copy *spec;
 	struct actor *instance; /* NULL: none */
-	actor_ref who;          /* what others talk to: the actor, or the first actor of a process */
+	actor_ref who;          /* the ref that others use: the actor, or the first actor of a process */
 	int64_t pid;            /* of a process; 0: none */
 	bool started;           /* this instance has started */
 	bool late;              /* this instance is stopped because its start took too long */
@@ -42,7 +42,7 @@ struct child {
 	struct actor_cause *cause; /* of the last end; NULL: none */
 	struct hash_node by_name;  /* supervisor.children */
 	struct list waiters;       /* struct waiter.link */
-	struct list staged;        /* supervisor.staged: not added yet */
+	struct list staged;        /* in supervisor.staged: made, and not added yet */
 	uint64_t number;           /* of a staged child */
 	char name[];
 };
@@ -61,22 +61,22 @@ struct supervisor {
 	struct timer timer;
 	struct hash children;
 	struct list staged;
-	struct list events; /* struct event.link: to be told to on_event */
-	bool events_called; /* the supervisor has a message because of them */
+	struct list events; /* struct event.link; for on_event */
+	bool events_called; /* a message to handle the events is in its mailbox */
 	uint64_t last_number;
-	actor_ref parent; /* with which it is linked; nobody: none */
-	/* set when the start fails; valid while somebody waits for the start (self->spawn_wait) */
+	actor_ref parent; /* the actor with which it is linked; nobody: none */
+	/* for the cause of a failed start; valid while somebody waits for the start (self->spawn_wait) */
 	struct actor_cause *ret_failure;
 	bool started;
 	bool over;                  /* no child is left, and the engine wants nothing more */
-	bool ending;                /* its terminate runs, and waits until then */
+	bool ending;                /* its terminate runs, and waits until `over` */
 	bool parked;                /* in that wait */
 	struct actor_cause failure; /* of the child because of which it ends */
 	int failure_result;
 };
 
 extern const struct actor_behavior tree_behavior;
-/* A process as a child: an actor that owns it (process.c). Its init gets the struct child. */
+/* The owner of a process that is a child (owner.c). Its init gets the struct child. */
 extern const struct actor_behavior tree_owner_behavior;
 
 /* The running supervisor @ref of this group, or NULL. */
@@ -86,12 +86,12 @@ struct supervisor *supervisor_find(actor_group *group, actor_ref ref);
 int tree_begin(struct supervisor *supervisor, actor *self, const struct supervisor_arg *arg);
 /* Stops all children and waits for their ends. @force: kills them. */
 void tree_end(struct supervisor *supervisor, bool force);
-/* Frees all. Actors that are left, if any, are told nothing any more. */
+/* Frees everything. Children that still run no longer call the hooks. */
 void tree_free(struct supervisor *supervisor);
-/* Does what the engine wants after an event. */
+/* Does all that the engine wants; called after each event. */
 void tree_pump(struct supervisor *supervisor);
 struct child *tree_child_find(const struct supervisor *supervisor, const char *name);
-/* The spec is taken over if this returns 0. A child without a name gets one. */
+/* Takes @take_spec if it returns 0. A child without a name gets one. */
 int tree_child_new(struct supervisor *supervisor, struct child_spec_copy *take_spec, struct child **ret);
 /* Gives a new child to the engine. -EEXIST when its name is taken. */
 int tree_child_add(struct supervisor *supervisor, struct child *child);
@@ -99,7 +99,10 @@ void tree_child_free(struct child *child);
 
 /* waiters.c */
 int waiter_add(struct child *child, actor_from *from, bool for_start);
-/* Answers all that wait for a start (@r 0: it runs, or was ignored; negative: with child->cause). */
+/*
+ * Answers all callers that wait for a start. @r 0: it runs, or was ignored; negative: it failed by
+ * child->cause.
+ */
 void waiters_answer_start(struct child *child, int r);
 void waiters_answer_stop(struct child *child);
 void answer_failed(actor_from *from, int r, const struct actor_cause *cause);
@@ -107,6 +110,6 @@ void answer_failed(actor_from *from, int r, const struct actor_cause *cause);
 /* events.c */
 void event_tell(struct supervisor *supervisor, enum actor_supervisor_event_kind kind,
 	const struct child *child, actor_ref who, const struct actor_cause *cause, void *take_state);
-/* Calls on_event for all events that wait; in the supervisor's turn. */
+/* Calls on_event for all events that wait. Must run in the supervisor's turn. */
 void events_handle(struct supervisor *supervisor);
 void events_drop(struct supervisor *supervisor);

@@ -22,7 +22,7 @@ int waiter_add(struct child *child, actor_from *from, bool for_start)
 	return 0;
 }
 
-/* The number is for C programs, which return it; the text is for people. */
+/* The number is for client.c, which returns it to the program. The text is for people. */
 void answer_failed(actor_from *from, int r, const struct actor_cause *cause)
 {
 	(void)actor_reply_error(from, "start_failed", "errno=%d; %s; %s", -r, cause ? cause->reason : "?",

@@ -38,9 +38,9 @@ static inline uint8_t *buf_reserve(struct buf *buf, size_t n)
 	return buf_grow(buf, n);
 }
 /*
- * After a frame, which is written by one reservation or not at all. If there was no memory for it, the buffer
- * is as it was before the frame, so the failure is taken back. @had_failed: before the frame; then bytes are
- * missing, and the failure stays. Returns 0 or -ENOMEM.
+ * Called after a frame was written, which needs one reservation. If there was no memory for it, the buffer is
+ * as it was before the frame, so `failed` is cleared. @had_failed: `failed` before the frame; if it was set,
+ * older bytes are missing, and it stays set. Returns 0 or -ENOMEM.
  */
 static inline int buf_whole(struct buf *buf, bool had_failed)
 {

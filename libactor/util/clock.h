@@ -5,8 +5,8 @@
 #include <time.h>
 
 /*
- * The time at which the clock of this process stands still; 0: it goes. Only tests of actors set it
- * (testkit.c). It is a weak definition, because programs that link no room of libactor use this header, too.
+ * Not 0: the clock of this process stands still at this time. Only tests of actors set it (testkit.c). The
+ * definition is weak, because programs that link no room of libactor use this header, too.
  */
 __attribute__((weak, visibility("hidden"))) int64_t clock_frozen_ns;
 

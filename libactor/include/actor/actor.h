@@ -7,8 +7,8 @@
  * node find each other through the node's broker and then talk directly.
  *
  * This file has the rules that hold for the whole API. The parts that this file includes at its end declare
- * the functions. A program includes this file, and besides it those of pool.h, port.h, overload.h, trace.h
- * and test.h that it needs.
+ * the functions. A program includes this file, and besides it those of overload.h, pool.h, port.h,
+ * supervisor.h, test.h and trace.h that it needs.
  *
  * Threads.  Only the thread that runs the group (actor_group_run) may call a function of this API, unless
  *           the function's comment says otherwise. Handlers run in that thread one at a time, so an actor
