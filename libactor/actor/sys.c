@@ -18,6 +18,7 @@
 #include "libactor/actor/name.h"
 #include "libactor/actor/stash.h"
 #include "libactor/loop/timer.h"
+#include "libactor/peer/peer.h"
 #include "libactor/protocol/mp.h"
 #include "libactor/util/buf.h"
 #include "libactor/util/slots.h"
@@ -28,6 +29,9 @@
 #define NAMES_SHOWN_MAX 16u        /* of one actor */
 #define REFS_SHOWN_MAX  1000u      /* of one actor: links, monitors, watchers */
 #define STATES_WAIT_MAX 64u        /* `$sys_state` that a mailbox takes beyond its limit */
+/* A turn of the loop answers as many; the others wait for the next turn, so that all others have theirs. */
+#define ANSWERS_PER_TURN 64u
+#define BYTES_PER_TURN   (256u << 10)
 
 /* ---- one actor as a map ---- */
 
@@ -355,19 +359,23 @@ static const char *error_name(int r)
 	}
 }
 
-/* Answers @msg, and frees it. @self: the actor that was asked; NULL: the group. */
-static void answer(actor_group *group, struct actor *self, actor_msg *msg)
+/*
+ * Answers @msg, and frees it. @self: the actor that was asked; NULL: the group. Returns the number of bytes
+ * of the answer.
+ */
+static size_t answer(actor_group *group, struct actor *self, actor_msg *msg)
 {
 	struct answer_to to = {msg->sender, msg->id, msg->way, msg_trace(msg)};
 	actor_ref callee = self ? self->ref : group_ref(group, 0);
 	struct buf out = BUF_INIT;
+	size_t n_bytes;
 	int r;
 
 	if (self && !strcmp(msg->method, METHOD_SYS_STATE)) {
 		if (self->mailbox.n_messages < self->mailbox.max_messages + STATES_WAIT_MAX) {
 			msg->to = 0;
 			mailbox_push_front(self, msg);
-			return;
+			return 0;
 		}
 		r = -ENOBUFS;
 	} else {
@@ -379,18 +387,33 @@ static void answer(actor_group *group, struct actor *self, actor_msg *msg)
 		call_answer(group, &to, callee, out.data, out.size_bytes);
 	else
 		call_refuse(group, &to, callee, error_name(r), msg->method);
+	n_bytes = out.size_bytes;
 	buf_deinit(&out);
 	actor_msg_free(msg);
+	return n_bytes;
+}
+
+/* The peer by whose own link @msg came has one request less that waits. */
+static void peer_has_one_less(actor_group *group, const actor_msg *msg)
+{
+	struct peer *peer = msg->way ? NULL : peer_find(group, msg->sender.group);
+
+	if (peer && peer->n_sys_asked)
+		peer->n_sys_asked--;
 }
 
 void sys_turn(actor_group *group)
 {
+	size_t n_bytes = 0;
 	struct list *node;
 
-	while ((node = list_pop(&group->sys_asked))) {
+	for (uint32_t n = 0;
+		n < ANSWERS_PER_TURN && n_bytes < BYTES_PER_TURN && (node = list_pop(&group->sys_asked));
+		n++) {
 		actor_msg *msg = container_of(node, actor_msg, link);
 		struct actor *self = msg->to ? actor_find(group, msg->to) : NULL;
 
+		peer_has_one_less(group, msg);
 		if (msg->to && (!self || self->status == ACTOR_ENDING)) {
 			struct answer_to to = {msg->sender, msg->id, msg->way, msg_trace(msg)};
 
@@ -401,8 +424,9 @@ void sys_turn(actor_group *group)
 		if (!strcmp(msg->method, METHOD_SPAWN) && group->guest_hooks)
 			group->guest_hooks->asked(group, msg);
 		else
-			answer(group, self, msg);
+			n_bytes += answer(group, self, msg);
 	}
+	group->loop.goes_on = !list_is_empty(&group->sys_asked);
 }
 
 void sys_end(actor_group *group)

@@ -2,8 +2,9 @@
 /*
  * The requests `$sys_…` (docs/protocol.md §3). The runtime answers them for every actor, without the help of
  * the actor: also when the actor is suspended, waits inside a handler, or has a full mailbox. Such a call
- * does not go into the mailbox, but into group->sys_asked, and is answered at the end of the loop's turn.
- * Only `$sys_state` runs code of the actor: it is put at the front of the mailbox.
+ * does not go into the mailbox, but into group->sys_asked, and is answered at the end of the loop's turn. If
+ * many wait, the rest is answered in later turns. Only `$sys_state` runs code of the actor: it is put at the
+ * front of the mailbox.
  */
 #pragma once
 

@@ -129,7 +129,7 @@ static void loop_leave_poll(struct loop *loop)
 
 	if (loop->embedded) {
 		loop_arm_timerfd(loop);
-		if (!list_is_empty(&loop->runnable))
+		if (!list_is_empty(&loop->runnable) || loop->goes_on)
 			(void)!write(loop->wake_fd, &one, sizeof(one));
 	}
 	loop_leave(loop, 0);
@@ -190,7 +190,7 @@ static void loop_turn(struct loop *loop, unsigned *turns)
 		loop_leave(loop, 0);
 	if (loop->now_ns >= loop->until_ns)
 		loop_leave(loop, -ETIMEDOUT);
-	if (!list_is_empty(&loop->runnable)) {
+	if (!list_is_empty(&loop->runnable) || loop->goes_on) {
 		if (++*turns % POLL_EVERY_TURNS == 0)
 			loop_wait(loop, loop->now_ns);
 		if (loop->poll_only && *turns >= DISPATCH_TURNS_MAX)

@@ -45,6 +45,7 @@ struct loop {
 	int epoll_fd, wake_fd, timer_fd;
 	bool embedded;
 	bool in_loop;
+	bool goes_on; /* set by the hook `turn`: it has more to do, so the loop does not sleep */
 	bool poll_only;
 	int64_t now_ns;
 	struct list runnable;

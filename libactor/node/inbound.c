@@ -58,6 +58,7 @@
  */
 #define OVERFLOW_MAX_BYTES ((16u << 20) + WIRE_MESSAGE_MAX_BYTES)
 #define UNREAD_MAX_BYTES   (4u << 20)  /* unread by a peer; beyond this the peer's requests are put aside */
+#define SYS_ASKED_MAX      256u        /* `$sys_…` of one peer that wait; beyond this, too */
 #define ASIDE_MAX_BYTES    (32u << 20) /* put aside for one peer: as much as two of the largest messages */
 #define WATCHERS_MAX       (1u << 18)  /* monitors of one peer group */
 
@@ -234,6 +235,7 @@ static void inbound_sys(struct peer *peer, const struct wire_frame *frame, struc
 		return;
 	}
 	msg->way = peer_way(peer);
+	peer->n_sys_asked += msg->way == 0;
 	sys_take(peer->group, msg, ref.serial);
 }
 
@@ -530,11 +532,12 @@ static bool inbound_frame(struct peer *peer, const struct wire_frame *frame)
  *
  * The same is done with a peer that goes on sending to a full mailbox after its `pause`. If that filled the
  * mailbox, all others would wait behind it. Its requests to other actors wait as well, because they are in
- * one order.
+ * one order. And it is done with a peer that asks for more `$sys_…` than are answered in a few turns: the
+ * requests of the others do not stand behind all of its.
  */
 static bool peer_is_behind(const struct peer *peer)
 {
-	return peer->aside.size_bytes || peer->n_overruns ||
+	return peer->aside.size_bytes || peer->n_overruns || peer->n_sys_asked > SYS_ASKED_MAX ||
 	       (peer->pipe && pipe_backlog_bytes(peer->pipe) > UNREAD_MAX_BYTES);
 }
 
@@ -665,7 +668,7 @@ void inbound_frames(struct peer *peer, const uint8_t *data, size_t size_bytes)
 		if (r > 0 && !(behind && !frame_is_an_answer(&frame) ? inbound_put_aside(peer, &frame)
 								     : inbound_frame(peer, &frame)))
 			return;
-		behind = behind || peer->n_overruns;
+		behind = behind || peer->n_overruns || peer->n_sys_asked > SYS_ASKED_MAX;
 	}
 }
 

@@ -71,6 +71,7 @@ struct peer {
 	struct list monitors;                /* struct monitor.target_link */
 	struct list watchers;                /* struct watcher.peer_link */
 	uint32_t n_watchers;
+	uint32_t n_sys_asked;  /* of its own link: requests that wait in group->sys_asked */
 	struct list handovers; /* struct handover.link (service.c) */
 	struct list pauses;    /* struct pause.peer_link (pressure.c): pauses that we told, the last first */
 	struct list paused_refs; /* struct paused_ref: pauses that the peer told us */

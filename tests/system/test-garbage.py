@@ -534,6 +534,18 @@ def a_caller_that_reads_late_gets_every_answer_in_order():
         link.close()
 
 
+def requests_of_the_runtime_beyond_a_turn_are_all_answered_in_order():
+    """64 are answered in a turn, and of a link 256 wait. The others wait aside; no event but these wakes the group."""
+    with bystander():
+        link = direct()
+        n = 3000
+        link.send(*([2, link.service, link.me, "$sys_status", [], i, 0] for i in range(1, n + 1)))
+        for i in range(1, n + 1):
+            frame = link.receive()
+            assert frame[0] == 3 and frame[3] == i, (i, frame[:4])
+        link.close()
+
+
 def what_is_said_of_a_liar_is_bounded():
     """Each peer has a burst of lines and then a slow rate, whatever it lies about and wherever: it must not be able to fill the log of the process to
     which it lies."""
@@ -652,6 +664,6 @@ run_tests([t for t in [bytes_that_are_no_sp_end_the_connection,
            liars_at_a_door_are_closed_and_do_not_fill_the_log,
            who_is_turned_away_at_a_door_is_not_told_of_a_death_and_comes_again,
            who_gave_up_before_it_was_let_in_can_begin_anew,
-           a_caller_that_reads_late_gets_every_answer_in_order,
+           a_caller_that_reads_late_gets_every_answer_in_order, requests_of_the_runtime_beyond_a_turn_are_all_answered_in_order,
            what_is_said_of_a_liar_is_bounded,
            reasons_are_in_the_log] if ONLY in t.__name__], node)

@@ -675,6 +675,66 @@ static void test_an_actor_that_ends_meanwhile_is_noproc(void **state)
 	story(asked_at_its_end);
 }
 
+/* An actor that has a turn in each turn of the loop, until it is stopped. */
+static int n_turns;
+
+static int turner_turn(actor *self, const actor_msg *msg)
+{
+	n_turns++;
+	return actor_send_after(self, 0, "turn", NULL, ""); /* timers fire once in a turn of the loop */
+}
+
+static void flood(actor *self)
+{
+	static const struct actor_method methods[] = {{.name = "turn", .on_cast = turner_turn}, {0}};
+	static const struct actor_behavior turner = {.name = "turner", .methods = methods};
+	enum { N = 6400, OF_A_TURN = 64 };
+	static uint64_t ids[N];
+	struct actor_answer answer;
+	actor_ref a = seen(self), other;
+	int before, turns = 0;
+
+	assert_int_equal(actor_spawn(self, &turner, NULL, &other), 0);
+	assert_int_equal(actor_cast(self, actor_to(other), "turn", ""), 0);
+	for (int i = 0; i < N; i++)
+		assert_int_equal(actor_request(self, actor_to(a), "$sys_status", 60000, &ids[i], ""), 0);
+	before = n_turns;
+	for (int i = N; i > 0; i--) { /* the last one first */
+		assert_int_equal(actor_request_wait(self, &ids[i - 1], 1, 60000, NULL, &answer), 0);
+		assert_int_equal(answer.r, 0);
+		actor_msg_free(answer.msg);
+		turns = turns ? turns : n_turns - before;
+	}
+	/* of each turn of the loop the requests have their share, and all others their turn */
+	assert_in_range(turns, N / OF_A_TURN - 1, INT32_MAX);
+	assert_int_equal(actor_kill(self, other), 0);
+}
+static void test_a_flood_of_requests_leaves_the_others_their_turns(void **state)
+{
+	story(flood);
+}
+
+/* Nothing else keeps the loop awake. */
+static void flood_alone(actor *self)
+{
+	enum { N = 1000 };
+	static uint64_t ids[N];
+	struct actor_answer answer;
+	actor_ref a = seen(self);
+
+	for (int i = 0; i < N; i++)
+		assert_int_equal(
+			actor_request(self, actor_to(a), "$sys_status", ACTOR_FOREVER, &ids[i], ""), 0);
+	for (int i = N; i > 0; i--) {
+		assert_int_equal(actor_request_wait(self, &ids[i - 1], 1, ACTOR_FOREVER, NULL, &answer), 0);
+		actor_msg_free(answer.msg);
+	}
+}
+static void test_the_last_of_many_requests_is_answered_in_an_idle_group(void **state)
+{
+	story(flood_alone);
+}
+
 static size_t bytes_in_use(void)
 {
 	return mallinfo2().uordblks;
@@ -721,6 +781,8 @@ int main(void)
 		cmocka_unit_test(test_a_long_name_is_cut_between_characters_and_a_large_body_is_left_out),
 		cmocka_unit_test(test_bad_requests_and_requests_to_nobody_are_answered),
 		cmocka_unit_test(test_an_actor_that_ends_meanwhile_is_noproc),
+		cmocka_unit_test(test_a_flood_of_requests_leaves_the_others_their_turns),
+		cmocka_unit_test(test_the_last_of_many_requests_is_answered_in_an_idle_group),
 		cmocka_unit_test(test_requests_keep_no_memory),
 	};
 
