@@ -1557,7 +1557,7 @@ def completion_of_a_shell_offers_what_fits():
         p = subprocess.run(["bash", "--norc", "-c", text], capture_output=True, text=True, env=ENV, timeout=PATIENCE)
         return p.stdout.split()
 
-    assert {"spawn", "start", "status", "stop", "send", "set", "suspend"} == set(complete("actorctl s")), complete("actorctl s")
+    assert {"spawn", "send-input", "start", "status", "stop", "send", "set", "suspend"} == set(complete("actorctl s")), complete("actorctl s")
     assert complete("actorctl --json sta") == ["status", "start"]
     assert complete("actorctl stop w") == ["web"]
     assert complete("actorctl stop web mir") == ["mirror"]
