@@ -12,6 +12,7 @@
 #include "libactor/actor/name.h"
 #include "libactor/actor/post.h"
 #include "libactor/actor/inflow.h"
+#include "libactor/actor/monitor.h"
 #include "libactor/base/base.h"
 #include "libactor/group.h"
 #include "libactor/loop/loop.h"
@@ -22,6 +23,8 @@
 #include "libactor/send.h"
 #include "libactor/util/clock.h"
 #include "libactor/util/list.h"
+#include "libactor/util/slots.h"
+#include "libactor/watch.h"
 
 struct actor_client {
 	actor_group *group;
@@ -127,6 +130,7 @@ actor_ref actor_client_self(actor_client *client)
 	return client->self;
 }
 
+/* NULL: there was no memory for what it had to be told (actor_starve), and it has ended. */
 static struct actor *client_actor(actor_client *client)
 {
 	return actor_find(client->group, client->self.serial);
@@ -299,7 +303,8 @@ int actor_client_whereis_wait(actor_client *client, const char *name, int64_t ti
 
 int actor_client_monitor(actor_client *client, actor_ref who, uint64_t *ret_monitor)
 {
-	int r = actor_monitor(client_actor(client), who, ret_monitor);
+	struct actor *self = client_actor(client);
+	int r = self ? actor_monitor(self, who, ret_monitor) : -ENOMEM;
 
 	client_poll(client);
 	return r;
@@ -337,6 +342,127 @@ int actor_client_receive(actor_client *client, int64_t timeout_ms, actor_msg **r
 	else
 		actor_msg_free(msg);
 	return 0;
+}
+
+/* ---- the ends of others ---- */
+
+bool actor_client_demonitor(actor_client *client, uint64_t monitor)
+{
+	struct actor *self = client_actor(client);
+	bool was_open = self && actor_demonitor(self, monitor);
+
+	client_poll(client);
+	return was_open;
+}
+
+enum client_end { CLIENT_END_NOT, CLIENT_END_STOP, CLIENT_END_KILL, CLIENT_END_DRAIN, CLIENT_END_EXIT };
+
+static int client_end_begin(actor_client *client, actor_ref who, enum client_end how, const char *reason)
+{
+	struct actor *self = client_actor(client);
+
+	if (who.node == client->self.node && who.group == client->self.group)
+		return -EDEADLK;
+	if (!self)
+		return -ENOMEM;
+	switch (how) {
+	case CLIENT_END_STOP:
+		return actor_stop(self, who, reason);
+	case CLIENT_END_KILL:
+		return actor_kill(self, who);
+	case CLIENT_END_DRAIN:
+		return actor_drain(self, who);
+	case CLIENT_END_EXIT:
+		return actor_exit(self, who, reason);
+	case CLIENT_END_NOT:
+		break;
+	}
+	return 0;
+}
+
+static int client_end(actor_client *client, actor_ref who, enum client_end how, const char *reason)
+{
+	int r = client_end_begin(client, who, how, reason);
+
+	client_poll(client);
+	return r;
+}
+
+int actor_client_stop(actor_client *client, actor_ref who, const char *reason)
+{
+	return client_end(client, who, CLIENT_END_STOP, reason);
+}
+
+int actor_client_kill(actor_client *client, actor_ref who)
+{
+	return client_end(client, who, CLIENT_END_KILL, NULL);
+}
+
+int actor_client_drain(actor_client *client, actor_ref who)
+{
+	return client_end(client, who, CLIENT_END_DRAIN, NULL);
+}
+
+int actor_client_exit(actor_client *client, actor_ref who, const char *reason)
+{
+	return client_end(client, who, CLIENT_END_EXIT, reason);
+}
+
+static bool client_wait_is_done(void *wait)
+{
+	return ((struct monitor_wait *)wait)->done;
+}
+
+/* The monitor begins first, so that the true cause is heard. */
+static int client_end_and_wait(actor_client *client, actor_ref who, enum client_end how, const char *reason,
+	int64_t timeout_ms, struct actor_cause *ret_cause)
+{
+	struct actor *self = client_actor(client);
+	int64_t deadline_ns = deadline_of_timeout_ms(timeout_ms);
+	struct monitor_wait wait = {0};
+	struct monitor *monitor;
+	uint64_t id = 0;
+	int r;
+
+	if (who.node == client->self.node && who.group == client->self.group)
+		return -EDEADLK;
+	r = self ? monitor_begin(self, who, &wait, &id) : -ENOMEM;
+	if (r == 0 && !wait.done)
+		r = client_end_begin(client, who, how, reason);
+	if (r == 0 && !wait.done)
+		r = loop_pump(&client->group->loop, client_wait_is_done, &wait, deadline_ns);
+	monitor = wait.done || !id ? NULL : slots_get(&client->group->monitors, id);
+	if (monitor)
+		monitor_remove(client->group, monitor);
+	client_poll(client);
+	if (!wait.done)
+		return r;
+	if (ret_cause)
+		*ret_cause = wait.cause;
+	return 0;
+}
+
+int actor_client_wait(actor_client *client, actor_ref who, int64_t timeout_ms, struct actor_cause *ret_cause)
+{
+	return client_end_and_wait(client, who, CLIENT_END_NOT, NULL, timeout_ms, ret_cause);
+}
+
+int actor_client_stop_and_wait(actor_client *client, actor_ref who, const char *reason, int64_t timeout_ms,
+	struct actor_cause *ret_cause)
+{
+	return client_end_and_wait(client, who, CLIENT_END_STOP, reason, timeout_ms, ret_cause);
+}
+
+int actor_client_kill_and_wait(
+	actor_client *client, actor_ref who, int64_t timeout_ms, struct actor_cause *ret_cause)
+{
+	return client_end_and_wait(client, who, CLIENT_END_KILL, NULL, timeout_ms, ret_cause);
+}
+
+int actor_client_drain_and_wait(
+	actor_client *client, actor_ref who, int64_t timeout_ms, struct actor_cause *ret_cause)
+{
+	return client_end_and_wait(client, who, CLIENT_END_DRAIN, NULL, timeout_ms, ret_cause);
 }
 
 /* ---- streams ---- */

@@ -54,7 +54,7 @@ int monitor_begin(actor *self, actor_ref who, struct monitor_wait *wait, uint64_
 		return 0; /* the actor's own process: when it ends, no actor is left to be told */
 	if (!monitor_is_of_process(who) || who.node != group->node)
 		return monitor_start(group, monitor);
-	if (!actor_is_current(self)) {
+	if (!actor_is_current(self) && group->loop.in_loop) {
 		monitor_forget(group, monitor);
 		return -EAGAIN;
 	}

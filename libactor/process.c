@@ -130,6 +130,7 @@ int spawner_ask(struct actor *self, const char *method, int64_t timeout_ms, acto
 	const char *format, ...)
 {
 	int64_t deadline_ns = deadline_of_timeout_ms(timeout_ms), again_ns;
+	struct actor *parked = actor_is_current(self) ? self : NULL; /* NULL: a client, which runs the loop */
 	struct wire_dest to;
 	va_list args;
 	int r;
@@ -137,10 +138,10 @@ int spawner_ask(struct actor *self, const char *method, int64_t timeout_ms, acto
 	for (;;) {
 		if (ret_msg)
 			*ret_msg = NULL;
-		r = send_dest_of_name(self->group, self, NAME_SPAWNER, deadline_left_ms(deadline_ns), &to);
+		r = send_dest_of_name(self->group, parked, NAME_SPAWNER, deadline_left_ms(deadline_ns), &to);
 		if (r == 0) {
 			va_start(args, format);
-			r = send_vcall(self->group, self, &to, method, deadline_ns, ret_msg, format, args);
+			r = send_vcall(self->group, parked, &to, method, deadline_ns, ret_msg, format, args);
 			va_end(args);
 		}
 		if (r == -ENXIO)
@@ -150,7 +151,8 @@ int spawner_ask(struct actor *self, const char *method, int64_t timeout_ms, acto
 		again_ns = deadline_after_ms(clock_now_ns(), SPAWNER_AGAIN_MS);
 		if (self->group->mode == ACTOR_JOIN_NONE || again_ns >= deadline_ns)
 			return -ENOTCONN;
-		r = actor_sleep(self, SPAWNER_AGAIN_MS);
+		r = parked ? actor_sleep(parked, SPAWNER_AGAIN_MS)
+			   : loop_pump_until(&self->group->loop, again_ns);
 		if (r < 0)
 			return r;
 	}

@@ -19,7 +19,8 @@ void actor_request_drain(struct actor *self)
 {
 	actor_msg *mark;
 
-	if (self->draining || self->stopping || self->status == ACTOR_ENDING || ending_is_due(self))
+	if (self->internal || self->draining || self->stopping || self->status == ACTOR_ENDING ||
+		ending_is_due(self))
 		return;
 	if (msg_new_received(&mark, ACTOR_NOBODY, wire_cstr("drained"), NULL, 0) < 0) {
 		actor_starve(self, "that it is drained");

@@ -65,7 +65,7 @@ void ending_set_cause(struct actor *self, const char *reason)
 
 void actor_request_stop(struct actor *self, const char *reason)
 {
-	if (self->status == ACTOR_ENDING || self->killed || self->stopping)
+	if (self->internal || self->status == ACTOR_ENDING || self->killed || self->stopping)
 		return;
 	self->stopping = true;
 	ending_set_cause(self, reason && *reason ? reason : "normal");
@@ -74,7 +74,7 @@ void actor_request_stop(struct actor *self, const char *reason)
 
 void actor_request_kill(struct actor *self)
 {
-	if (self->killed && self->status != ACTOR_ENDING)
+	if (self->internal || (self->killed && self->status != ACTOR_ENDING))
 		return;
 	self->killed = true; /* an actor that is ending already keeps its cause, but kills its children */
 	if (self->status != ACTOR_ENDING) {
@@ -90,7 +90,7 @@ void actor_request_exit(struct actor *self, const struct actor_cause *cause)
 {
 	struct actor_cause own = cause_make(cause->reason);
 
-	if (ending_is_due(self) || self->status == ACTOR_ENDING)
+	if (self->internal || ending_is_due(self) || self->status == ACTOR_ENDING)
 		return;
 	snprintf(own.text, sizeof(own.text), "%s", cause->text);
 	self->ended_self = true;

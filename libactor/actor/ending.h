@@ -12,6 +12,10 @@ void ending_set_cause(struct actor *self, const char *reason);
 void ending_keep_cause(struct actor *self, const struct actor_cause *cause);
 void ending_drop_cause(struct actor *self);
 
+/*
+ * They do nothing to an internal actor: straight-line code of the program uses it, and frees it with its
+ * group. So a stop, kill, drain or exit signal by whoever knows its ref does not end it, nor does a link.
+ */
 void actor_request_stop(struct actor *self, const char *reason); /* takes effect after the running handler */
 void actor_request_kill(struct actor *self);
 /* An exit signal ends the actor: whatever it waits in ends with -ECANCELED, then its terminate runs. */

@@ -106,6 +106,23 @@ static int on_end(actor *self, const actor_msg *msg, actor_from *from)
 	return actor_reply(from, "[is]", r, cause.reason);
 }
 
+/* [who] does to @who what could end an actor. */
+static int on_attack(actor *self, const actor_msg *msg, actor_from *from)
+{
+	actor_ref who;
+
+	if (actor_msg_unpack(msg, "r", &who) < 0)
+		return -EINVAL;
+	assert_int_equal(actor_link(self, who), 0);
+	assert_int_equal(actor_stop(self, who, "attack"), 0);
+	assert_int_equal(actor_drain(self, who), 0);
+	assert_int_equal(actor_exit(self, who, "attack"), 0);
+	assert_int_equal(actor_exit(self, who, "kill"), 0);
+	assert_int_equal(actor_kill(self, who), 0);
+	assert_int_equal(actor_reply(from, "i", 0), 0);
+	return actor_stop(self, actor_self(self), "attack"); /* and by the link */
+}
+
 /* [who] → what a call of it returned */
 static int on_call(actor *self, const actor_msg *msg, actor_from *from)
 {
@@ -119,7 +136,7 @@ static int on_call(actor *self, const actor_msg *msg, actor_from *from)
 static const struct actor_method methods[] = {{.name = "who", .on_call = on_who},
 	{.name = "worker", .on_call = on_worker}, {.name = "told", .on_call = on_told},
 	{.name = "go", .on_call = on_go}, {.name = "end", .on_call = on_end},
-	{.name = "call", .on_call = on_call}, {0}};
+	{.name = "call", .on_call = on_call}, {.name = "attack", .on_call = on_attack}, {0}};
 static const struct actor_behavior member = {.name = "member", .methods = methods};
 
 /* ---- asking them ---- */
@@ -207,6 +224,79 @@ static void test_an_actor_of_another_process_works_off_its_queue_and_takes_nothi
 	await_told(1, "linger:in note:before end:normal ");
 }
 
+/* *state: the mode of a client of the fact. */
+static void test_a_client_ends_others_and_gets_the_cause(void **state)
+{
+	actor_client *mine = client_new(strcmp(*state, "single") ? ACTOR_JOIN_DIRECT : ACTOR_JOIN_BROKER);
+	struct actor_cause cause;
+	actor_ref who, gone;
+	uint64_t monitor;
+
+	member_start_as(0, "direct");
+	gone = who = worker_of(0);
+	assert_int_equal(actor_client_wait(mine, who, 0, &cause), -ETIMEDOUT);
+	assert_int_equal(actor_client_wait(mine, who, 20, NULL), -ETIMEDOUT);
+	assert_int_equal(actor_client_monitor(mine, who, &monitor), 0);
+	assert_true(actor_client_demonitor(mine, monitor));
+	assert_false(actor_client_demonitor(mine, monitor));
+	assert_int_equal(actor_client_stop_and_wait(mine, who, "enough", LONG_MS, &cause), 0);
+	assert_string_equal(cause.reason, "enough");
+	assert_int_equal(actor_client_kill_and_wait(mine, worker_of(0), LONG_MS, &cause), 0);
+	assert_string_equal(cause.reason, "killed");
+	assert_int_equal(actor_client_drain_and_wait(mine, worker_of(0), LONG_MS, &cause), 0);
+	assert_string_equal(cause.reason, "normal");
+	assert_int_equal(actor_client_wait(mine, gone, LONG_MS, &cause), 0);
+	assert_string_equal(cause.reason, "noproc");
+	who = worker_of(0);
+	assert_int_equal(actor_client_stop(mine, who, "go"), 0);
+	assert_int_equal(actor_client_wait(mine, who, LONG_MS, NULL), 0);
+	who = worker_of(0);
+	assert_int_equal(actor_client_kill(mine, who), 0);
+	assert_int_equal(actor_client_wait(mine, who, LONG_MS, NULL), 0);
+	who = worker_of(0);
+	assert_int_equal(actor_client_drain(mine, who), 0);
+	assert_int_equal(actor_client_wait(mine, who, LONG_MS, NULL), 0);
+	who = worker_of(0);
+	assert_int_equal(actor_client_exit(mine, who, "over"), 0);
+	assert_int_equal(actor_client_wait(mine, who, LONG_MS, NULL), 0);
+	await_told(0, "end:enough end:normal end:go end:normal end:over ");
+	assert_int_equal(actor_client_wait(mine, actor_client_self(mine), 0, NULL), -EDEADLK);
+	assert_int_equal(actor_client_kill(mine, actor_client_self(mine)), -EDEADLK);
+	assert_int_equal(actor_client_wait(mine, ACTOR_NOBODY, 0, NULL), -EINVAL);
+	/* No DOWN came of all that. */
+	assert_int_equal(actor_client_receive(mine, 0, NULL, NULL, NULL, NULL), -ETIMEDOUT);
+	actor_client_free(mine);
+}
+
+/* What it waits for ends with the whole process, at once. */
+static void test_a_client_hears_of_the_end_of_the_process_for_whose_actor_it_waits(void **state)
+{
+	struct actor_cause cause;
+	actor_ref who;
+
+	members_start(state);
+	who = worker_of(1);
+	assert_int_equal(actor_client_cast(client, actor_to(who), "linger", ""), 0);
+	await_told(1, "linger:in ");
+	assert_int_equal(kill(pids[1], SIGKILL), 0);
+	assert_int_equal(actor_client_stop_and_wait(client, who, NULL, LONG_MS, &cause), 0);
+	assert_false(actor_cause_is_clean(&cause));
+}
+
+static void test_a_client_is_not_ended_by_what_others_send(void **state)
+{
+	actor_ref me = actor_client_self(client);
+	struct actor_cause cause;
+
+	members_start(state);
+	assert_int_equal(ask_int(1, "attack", "r", me), 0);
+	assert_int_equal(actor_client_wait(client, refs[1], LONG_MS, NULL), 0);
+	assert_int_equal(actor_client_call(client, actor_to(refs[0]), "told", LONG_MS, NULL, ""), 0);
+	assert_int_equal(actor_client_kill_and_wait(client, worker_of(0), LONG_MS, &cause), 0);
+	assert_string_equal(cause.reason, "killed");
+	assert_int_equal(ask_int(0, "call", "r", me), -EREMOTEIO); /* it is asked, and answers */
+}
+
 #define fact_of(test, mode)                                                                                  \
 	{                                                                                                    \
 #test " (" mode ")", test, members_setup, members_teardown, (void *)(mode)                   \
@@ -218,6 +308,9 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		fact(test_who_waits_in_another_process_gets_the_cause),
 		fact(test_an_actor_of_another_process_works_off_its_queue_and_takes_nothing_more),
+		fact(test_a_client_ends_others_and_gets_the_cause),
+		fact(test_a_client_hears_of_the_end_of_the_process_for_whose_actor_it_waits),
+		fact(test_a_client_is_not_ended_by_what_others_send),
 	};
 
 	if (argc == 3)

@@ -302,6 +302,27 @@ static void test_each_monitor_goes_off_once_with_the_cause(void **arg)
 	assert_int_equal(watched.cause.code, SIGABRT);
 }
 
+static void test_a_client_waits_for_the_end_of_a_process(void **arg)
+{
+	struct actor_cause cause;
+	uint64_t monitor, fired = 0;
+	actor_ref who = {.node = actor_client_self(node.client).node};
+
+	shell("mine", "temporary", "sleep 1000", "up");
+	who.group = strtoull(field("mine", "group"), NULL, 10);
+	assert_int_equal(actor_client_wait(node.client, who, 50, &cause), -ETIMEDOUT);
+	assert_int_equal(actor_client_monitor(node.client, who, &monitor), 0);
+	assert_int_equal(kill(pid_of("mine"), SIGABRT), 0);
+	assert_int_equal(actor_client_wait(node.client, who, PATIENCE_MS, &cause), 0);
+	assert_string_equal(cause.reason, "signal");
+	assert_int_equal(cause.code, SIGABRT);
+	assert_int_equal(actor_client_receive(node.client, PATIENCE_MS, NULL, &fired, NULL, &cause), 0);
+	assert_int_equal(fired, monitor);
+	assert_int_equal(cause.code, SIGABRT);
+	assert_int_equal(actor_client_wait(node.client, who, PATIENCE_MS, &cause), 0);
+	assert_int_equal(actor_client_receive(node.client, 0, NULL, NULL, NULL, NULL), -ETIMEDOUT);
+}
+
 static void test_a_failed_start_or_stop_says_which(void **arg)
 {
 	watcher_run("fail");
@@ -501,6 +522,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_each_monitor_goes_off_once_with_the_cause),
+		T(test_a_client_waits_for_the_end_of_a_process),
 		T(test_a_failed_start_or_stop_says_which),
 		T(test_a_process_is_started_and_watched_although_the_supervisor_is_away),
 		T(test_a_death_is_told_as_it_was_though_the_supervisor_stands_still),

@@ -7,6 +7,7 @@
 #include <actor/dest.h>
 #include <actor/group.h>
 #include <actor/types.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -48,6 +49,30 @@ ACTOR_EXPORT int actor_client_whereis(actor_client *client, const char *name, ac
 ACTOR_EXPORT int actor_client_whereis_wait(
 	actor_client *client, const char *name, int64_t timeout_ms, actor_ref *ret);
 ACTOR_EXPORT int actor_client_monitor(actor_client *client, actor_ref who, uint64_t *ret_monitor);
+/* What went off before, and was not received yet, is received. */
+ACTOR_EXPORT bool actor_client_demonitor(actor_client *client, uint64_t monitor);
+/*
+ * Ask an actor of another group to end, and do not wait (actor/life.h, actor/behavior.h). A client does not
+ * end by what others send: it ignores stops, kills, drains, exit signals and the ends of those who link with
+ * it. Return 0; -EDEADLK for the client itself; else as the functions for actors.
+ */
+ACTOR_EXPORT int actor_client_stop(actor_client *client, actor_ref who, const char *reason);
+ACTOR_EXPORT int actor_client_kill(actor_client *client, actor_ref who);
+ACTOR_EXPORT int actor_client_drain(actor_client *client, actor_ref who);
+ACTOR_EXPORT int actor_client_exit(actor_client *client, actor_ref who, const char *reason);
+/*
+ * Waits until @who, an actor or a process (serial 0), has ended: *ret_cause (may be NULL) gets the cause, as
+ * in actor_wait(). After -ETIMEDOUT @who goes on, or goes on ending. What comes meanwhile waits for
+ * actor_client_receive(). Returns 0; -ETIMEDOUT; -EDEADLK; else as actor_monitor().
+ */
+ACTOR_EXPORT int actor_client_wait(
+	actor_client *client, actor_ref who, int64_t timeout_ms, struct actor_cause *ret_cause);
+ACTOR_EXPORT int actor_client_stop_and_wait(actor_client *client, actor_ref who, const char *reason,
+	int64_t timeout_ms, struct actor_cause *ret_cause);
+ACTOR_EXPORT int actor_client_kill_and_wait(
+	actor_client *client, actor_ref who, int64_t timeout_ms, struct actor_cause *ret_cause);
+ACTOR_EXPORT int actor_client_drain_and_wait(
+	actor_client *client, actor_ref who, int64_t timeout_ms, struct actor_cause *ret_cause);
 /*
  * Waits for the next cast to this client or the next of its monitors that goes off. After a cast *ret_msg is
  * set. After a monitor *ret_msg is NULL and the other results are set. Returns 0 or -ETIMEDOUT.
