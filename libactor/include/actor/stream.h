@@ -128,7 +128,8 @@ ACTOR_EXPORT int actor_stream_on_credit(
  * its caller cancelled it (actor_request_cancel(), actor_stream_cancel()) or has ended. A handler that works
  * long may ask now and then, after a wait: what the caller says is heard while the handler waits
  * (actor_sleep(), actor_call()). A call that was cancelled in the mailbox is not handled. The answer to a
- * cancelled call goes nowhere.
+ * cancelled call goes nowhere; that to a call whose time is over counts if it comes before the caller looks
+ * at its clock.
  */
 ACTOR_EXPORT bool actor_call_cancelled(const actor_from *from);
 /*
