@@ -801,19 +801,21 @@ int child_spec_change(const struct child_spec *spec, struct mp_reader *r, struct
 	whole = mp_reader(before.data, before.size_bytes);
 	if (!err)
 		err = child_spec_parse(&whole, &copy, text);
+	if (err)
+		goto out;
+	err = read_keys(r, &copy, true, text);
 	if (!err) {
-		err = read_keys(r, &copy, true, text);
 		put_life(&after, &copy, spec);
-		if (!err)
-			err = buf_error(&after);
-		if (err)
-			child_spec_deinit(&copy);
+		err = buf_error(&after);
 	}
-	if (!err) {
-		*ret_life = before.size_bytes != after.size_bytes ||
-			    memcmp(before.data, after.data, before.size_bytes) != 0;
-		*ret = copy;
+	if (err) {
+		child_spec_deinit(&copy);
+		goto out;
 	}
+	*ret_life = before.size_bytes != after.size_bytes ||
+		    memcmp(before.data, after.data, before.size_bytes) != 0;
+	*ret = copy;
+out:
 	buf_deinit(&before);
 	buf_deinit(&after);
 	return err;

@@ -426,6 +426,9 @@ static void test_a_change_knows_whether_it_needs_another_life(void **arg)
 	assert_int_equal(changed(&spec, put_one, "cookie", &back, &life), -EINVAL);
 	assert_int_equal(changed(&spec, put_one, "strange", &back, &life), -EINVAL);
 	assert_int_equal(changed(&spec, put_one, "intensity", &back, &life), -EINVAL); /* without a period */
+	assert_int_equal(changed(&spec, put_one, "argv", &back, &life), -EINVAL);
+	assert_int_equal(changed(&spec, put_one, "cwd", &back, &life), -EINVAL);
+	assert_int_equal(changed(&spec, put_one, "user", &back, &life), -EINVAL);
 }
 
 static void test_a_set_of_ends_has_statuses_and_signals(void **arg)
