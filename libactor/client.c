@@ -472,41 +472,53 @@ static int client_stream_ready(void *arg, const struct send *send, const char *m
 	return client_ready(arg, &send->dest, send->deadline_ns, method);
 }
 
+static int client_stream_open(actor_client *client, const actor_dest *to, const char *method,
+	int64_t timeout_ms, struct actor_stream_window window, const struct send_args *args,
+	uint64_t *ret_stream)
+{
+	struct send send = {client->group, NULL, to, deadline_of_timeout_ms(timeout_ms)};
+	struct actor *self = client_actor(client);
+	int r = !self ? -ENOMEM
+		      : stream_open(
+				self, &send, method, window, args, client_stream_ready, client, ret_stream);
+
+	client_poll(client);
+	return r;
+}
+
 int actor_client_stream_open(actor_client *client, actor_dest to, const char *method, int64_t timeout_ms,
 	struct actor_stream_window window, uint64_t *ret_stream, const char *format, ...)
 {
-	struct send send = {client->group, NULL, &to, deadline_of_timeout_ms(timeout_ms)};
 	struct send_args args = {.format = format};
 	va_list list;
 	int r;
 
 	va_start(list, format);
 	args.list = &list;
-	r = stream_open(
-		client_actor(client), &send, method, window, &args, client_stream_ready, client, ret_stream);
+	r = client_stream_open(client, &to, method, timeout_ms, window, &args, ret_stream);
 	va_end(list);
-	client_poll(client);
 	return r;
 }
 
 int actor_client_stream_open_msg(actor_client *client, actor_dest to, const char *method, int64_t timeout_ms,
 	struct actor_stream_window window, actor_msg **take_args, uint64_t *ret_stream)
 {
-	struct send send = {client->group, NULL, &to, deadline_of_timeout_ms(timeout_ms)};
 	struct send_args args = {.msg = take_args ? *take_args : NULL};
-	int r = stream_open(
-		client_actor(client), &send, method, window, &args, client_stream_ready, client, ret_stream);
+	int r = client_stream_open(client, &to, method, timeout_ms, window, &args, ret_stream);
 
 	if (r == 0 && take_args)
 		*take_args = actor_msg_free(*take_args);
-	client_poll(client);
 	return r;
 }
 
+/* The streams of an actor end with it. */
 int actor_client_stream_next(actor_client *client, uint64_t stream, int64_t timeout_ms, actor_msg **ret_msg)
 {
-	int r = ret_msg ? inflow_next(client_actor(client), stream, timeout_ms, ret_msg) : -EINVAL;
+	struct actor *self = client_actor(client);
+	int r = !ret_msg ? -EINVAL : !self ? -ESRCH : inflow_next(self, stream, timeout_ms, ret_msg);
 
+	if (!self && ret_msg)
+		*ret_msg = NULL;
 	if (r != -EINVAL && r != -ESRCH)
 		client_poll(client); /* sends the credit that was given */
 	return r;
@@ -514,7 +526,8 @@ int actor_client_stream_next(actor_client *client, uint64_t stream, int64_t time
 
 bool actor_client_stream_cancel(actor_client *client, uint64_t stream)
 {
-	bool was_open = actor_stream_cancel(client_actor(client), stream);
+	struct actor *self = client_actor(client);
+	bool was_open = self && actor_stream_cancel(self, stream);
 
 	client_poll(client);
 	return was_open;

@@ -134,7 +134,7 @@ void client_scenario(void)
 	actor_client *client = NULL;
 	struct actor_cause cause;
 	actor_msg *msg = NULL;
-	uint64_t monitor;
+	uint64_t monitor, stream;
 	actor_ref who;
 
 	if (may_also(-ENOTCONN, actor_client_new(&client, &options)) < 0)
@@ -147,6 +147,15 @@ void client_scenario(void)
 		may_also(-ETIMEDOUT, actor_client_receive(client, 1, &msg, &monitor, &who, &cause));
 		msg = actor_msg_free(msg);
 		may(actor_client_flush(client, WAIT_MS));
+		/* a callee that streams nothing: the end comes first */
+		if (may(actor_client_stream_open(client, actor_to(who), "echo", WAIT_MS,
+			    (struct actor_stream_window){0}, &stream, "i", 1)) == 0) {
+			may(actor_client_stream_next(client, stream, WAIT_MS, &msg));
+			msg = actor_msg_free(msg);
+			actor_client_stream_cancel(client, stream);
+		}
+		may_also(-ETIMEDOUT, actor_client_wait(client, who, 1, &cause));
+		may(actor_client_drain(client, (actor_ref){who.node, who.group, UINT32_MAX}));
 	}
 	actor_client_free(client);
 }
