@@ -23,9 +23,8 @@ int actor_continue(actor *self, const char *method, const char *format, ...)
 	if (r < 0)
 		return r;
 	scratch = &self->group->scratch;
-	buf_reset(scratch, 1 << 16);
 	va_start(args, format);
-	r = body_vpack(scratch, BODY_ARGS, format ? format : "", args);
+	r = body_vpack_alone(scratch, BODY_ARGS, format, args);
 	va_end(args);
 	if (r == 0)
 		r = msg_new_traced(

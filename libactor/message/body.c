@@ -17,9 +17,9 @@
 #include "libactor/protocol/mp.h"
 #include "libactor/util/arena.h"
 
-/* A struct, so that functions can take a pointer to it: va_list itself may be an array type. */
-#define SCRATCH_KEPT_BYTES (1u << 16)
+#define SCRATCH_KEPT_BYTES (1u << 16) /* a scratch that has grown larger gives its memory back */
 
+/* A struct, so that functions can take a pointer to it: va_list itself may be an array type. */
 struct body_values {
 	va_list list;
 };
